@@ -22,7 +22,8 @@ void *alloc_grow(void *old, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size)
         diag_exit(ST_TEMP, "memory: size overflow");
-    void *p = realloc(old, count * size ? count * size : 1);
+    size_t n = count * size;
+    void *p = realloc(old, n ? n : 1);
     if (!p)
         diag_err("memory");
     return p;

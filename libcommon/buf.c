@@ -8,6 +8,16 @@
 #include "alloc.h"
 #include "diag.h"
 
+int buf_same(struct span a, struct span b)
+{
+    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+struct span buf_span(const struct buf *b)
+{
+    return (struct span){b->d, b->n};
+}
+
 unsigned char *buf_room(struct buf *b, size_t n)
 {
     size_t need = b->n + n + 1;

@@ -10,6 +10,16 @@ struct buf {
     size_t n, cap;
 };
 
+/* Octets that somebody else owns. */
+struct span {
+    const unsigned char *p;
+    size_t n;
+};
+
+/* Same length, same octets. */
+int buf_same(struct span a, struct span b);
+struct span buf_span(const struct buf *b);
+
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, int c);

@@ -1,0 +1,25 @@
+/* Certification requests, PKCS #10 (RFC 2986). The device's octets are never re-encoded. */
+#ifndef CSR_H
+#define CSR_H
+
+#include "buf.h"
+#include "signer.h"
+#include "x509.h"
+
+#define CSR_MAX 65536 /* octets of one request or public key */
+
+struct csr { /* borrowed from der */
+    struct span der, info, subject, spki;
+    struct span extensions; /* of the extensionRequest attribute (RFC 2985, 5.4.2): SEQUENCE OF, or empty */
+    struct span sigalg, signature;
+};
+/* Opens it: one PKCS#10, DER but for the order of its SETs, no trailing octets, each attribute once. 0 with
+ * `why` set. */
+int csr_view(struct span der, struct csr *out, char why[X509_WHY]);
+/* Proof of possession, over the original octets: 1; 0 with `why` set (bad signature, bad key, an algorithm
+ * weaker than SHA-256). */
+int csr_pop(const struct csr *c, char why[X509_WHY]);
+/* Makes one: subject DER, extensions DER (SEQUENCE OF Extension) or empty. Appends the DER. */
+enum status csr_make(struct signer *s, struct span subject, struct span extensions, struct buf *out);
+
+#endif
