@@ -1,6 +1,6 @@
 /* YAML files read through a strict schema. Every error says file:line:column, and is printed at the
- * site; the program then ends with ST_USAGE. Aliases, anchors, tags and multiple documents are refused;
- * limits: 4 MiB, depth 16, 100,000 nodes. */
+ * site; the program then ends with ST_USAGE. Aliases, anchors, tags and multiple documents are
+ * refused; limits: 4 MiB, depth 16, 100,000 nodes. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -30,7 +30,7 @@ struct cfg_strings {
 };
 
 struct cfg_field {
-    const char *name;
+    const char *name; /* NULL behind the last one */
     enum cfg_type type;
     size_t offset; /* in the caller's struct; what is absent stays as the caller set it */
     int required;
@@ -44,15 +44,15 @@ void cfg_free(struct cfg *c);
 const char *cfg_path(const struct cfg *c);
 const struct cfg_node *cfg_root(const struct cfg *c);
 
-/* Reads the mapping into `out`; an unknown, repeated or missing key, a wrong type or a bad value is an
- * error. 1, or 0 after a warning. */
+/* Reads the mapping into `out`; an unknown, repeated or missing key, a wrong type or a bad value is
+ * an error. 1, or 0 after a warning. */
 int cfg_read(struct cfg *c, const struct cfg_node *map, const struct cfg_field *fields, void *out);
 
 enum cfg_kind cfg_kind(const struct cfg_node *n);
-size_t cfg_size(const struct cfg_node *n);                             /* entries of a list or map */
-const struct cfg_node *cfg_item(const struct cfg_node *n, size_t i);   /* i-th value */
-const char *cfg_key(const struct cfg_node *n, size_t i);               /* i-th key of a map */
-const struct cfg_node *cfg_key_node(const struct cfg_node *n, size_t i); /* for its position */
+size_t cfg_size(const struct cfg_node *n);                           /* entries of a list or map */
+const struct cfg_node *cfg_item(const struct cfg_node *n, size_t i); /* i-th value */
+const char *cfg_key(const struct cfg_node *n, size_t i);             /* i-th key of a map */
+const struct cfg_node *cfg_key_node(const struct cfg_node *n, size_t i);   /* for its position */
 const struct cfg_node *cfg_get(const struct cfg_node *n, const char *key); /* NULL if absent */
 const char *cfg_text(const struct cfg_node *n); /* of a scalar; NULL otherwise */
 /* Parses a scalar as a list of strings would be: allocated with the file. 0 after a warning. */
