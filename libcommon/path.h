@@ -15,8 +15,8 @@ enum path_role { PATH_ATTACH, PATH_VERIFY_UNIT, PATH_RA_APPROVE, PATH_CA_SIGN };
 /* "attach", "verify-unit", "ra-approve", "ca-sign" */
 const char *path_role_name(enum path_role r);
 
-/* A unit whose certificate was found good. Owned by the struct path, valid until it is freed or path_refresh
- * gave 1. */
+/* A unit whose certificate was found good. Owned by the struct path, valid until it is freed or
+ * path_refresh gave 1. */
 struct path_unit {
     const char *id; /* the subject's only commonName */
     enum path_role role;
@@ -34,17 +34,19 @@ void path_free(struct path *p);
 /* anchor_refresh; forgets what was found good when a CRL changed. As anchor_refresh. */
 int path_refresh(struct path *p);
 
-/* Checks the unit certificate `cert` at time `now`: issued directly by the unit CA, path to a root, validity,
- * revocation, basicConstraints not a CA, keyUsage digitalSignature, exactly one role OID, no anyExtendedKeyUsage, cmcRA and
- * cmcCA exactly as the role has them, one commonName of 1 to 64 octets. A certificate that was found good is remembered
- * by its digest (at most 256); time and CRLs are checked at every call. `extra`: other certificates that may be needed for the path.
- * NULL with `why` set ("certificate of attach-1 expired 2026-01-01T00:00:00Z"). */
+/* Checks the unit certificate `cert` at time `now`: issued directly by the unit CA, path to a root,
+ * validity, revocation, basicConstraints not a CA, keyUsage digitalSignature, exactly one role OID,
+ * no anyExtendedKeyUsage, cmcRA and cmcCA exactly as the role has them, one commonName of 1 to 64
+ * octets. A certificate that was found good is remembered by its octets (at most 256); time and
+ * CRLs are checked at every call. `extra`: other certificates that may be needed for the path;
+ * those that are not a CA's are passed over. NULL with `why` set ("certificate of attach-1 expired
+ * 2026-01-01T00:00:00Z"). */
 #define PATH_WHY 256
-const struct path_unit *path_check(struct path *p, struct span cert, const struct span *extra, size_t n_extra,
-                                   int64_t now, char why[PATH_WHY]);
-/* Whether a device's certificate chains to a root: issuer certificate `ca` (and `extra`), at `now`; gives the CA's key
- * (owned by p), remembered like path_check. NULL with why set. */
-EVP_PKEY *path_ca_key(struct path *p, struct span ca, const struct span *extra, size_t n_extra, int64_t now,
-                      char why[PATH_WHY]);
+const struct path_unit *path_check(struct path *p, struct span cert, const struct span *extra,
+                                   size_t n_extra, int64_t now, char why[PATH_WHY]);
+/* Whether a device's certificate chains to a root: issuer certificate `ca` (and `extra`), at `now`;
+ * gives the CA's key (owned by p), remembered like path_check. NULL with why set. */
+EVP_PKEY *path_ca_key(struct path *p, struct span ca, const struct span *extra, size_t n_extra,
+                      int64_t now, char why[PATH_WHY]);
 
 #endif
