@@ -1,6 +1,7 @@
-/* CMC (RFC 5272, RFC 6402): the contents of the layers, as MESSAGE certline-message(5) profiles them. Everything
- * decoded here comes out of a verified struct cms_layer. What deviates is an error with `why` set. Views borrow from the
- * layer and from the object they stand in; each object is freed by its own _free. */
+/* CMC (RFC 5272, RFC 6402): the contents of the layers, as MESSAGE certline-message(5) profiles
+ * them. Everything decoded here comes out of a verified struct cms_layer. What deviates is an error
+ * with `why` set. Views borrow from the layer and from the object they stand in; each object is
+ * freed by its own _free. */
 #ifndef CMC_H
 #define CMC_H
 
@@ -10,15 +11,15 @@
 #include "buf.h"
 #include "cms.h"
 
-#define CMC_ITEMS 1000    /* requests in a message */
-#define CMC_FIRST 101     /* attach numbers its requests from here, without a gap */
-#define CMC_TID 16        /* transactionId, big-endian, left-padded */
+#define CMC_ITEMS 1000 /* requests in a message */
+#define CMC_FIRST 101  /* attach numbers its requests from here, without a gap */
+#define CMC_TID 16     /* transactionId, big-endian, left-padded */
 #define CMC_RUN 16
-#define CMC_NONCE 16      /* of our own; up to 64 are taken */
+#define CMC_NONCE 16 /* of our own; up to 64 are taken */
 #define CMC_NONCE_MAX 64
-#define CMC_TEXT 200      /* octets of a lot, profile or unit name */
-#define CMC_DEVICE 128    /* octets of a device's id */
-#define CMC_STRING 600    /* octets of a statusString */
+#define CMC_TEXT 200   /* octets of a lot, profile or unit name */
+#define CMC_DEVICE 128 /* octets of a device's id */
+#define CMC_STRING 600 /* octets of a statusString */
 #define CMC_WHY 300
 
 /* CMCStatus, section 6.1.3 */
@@ -39,29 +40,35 @@ struct cmc_request {
     char *lot, *profile, *to;
     size_t n;
     struct cmc_item *items; /* in the order of their ids: items[i].id == CMC_FIRST + i */
-    void *own;
+    void *own;              /* what the views stand in */
 };
 struct cmc_request *cmc_request_open(const struct cms_layer *l, char why[CMC_WHY]);
 void cmc_request_free(struct cmc_request *r);
 /* Appends the DER of a PKIData from tid, run, nonce, lot, profile, to and items. */
 void cmc_request_put(const struct cmc_request *r, struct buf *out);
 
-/* What a unit says of requests: a verdict upward, a status downward. */
+/* Which request is meant: attach's number, or the number of verify-unit's crm. */
+struct cmc_ref {
+    uint32_t id;
+    int crm;
+};
+/* What a unit says of requests: a verdict upward (certline.10), a status downward
+ * (statusInfoV2, 6.1.1). */
 struct cmc_verdict {
     enum cmc_status status;
-    int fail;               /* CMCFailInfo; -1: none */
+    int fail; /* CMCFailInfo; -1: none */
     size_t n;
-    uint32_t *ids;          /* attach's numbers */
-    int own;                /* upward: the ids are crm numbers of this layer's sender's predecessor (see cmc_wrap) */
-    struct span text;       /* statusString; empty: none */
+    struct cmc_ref *refs;
+    struct span text; /* statusString; empty: none */
 };
-struct cmc_mod { /* modCertTemplate, section 6.5.1: replace TRUE always, subject and subjectAltName only */
-    uint32_t id;
-    struct span subject;    /* Name, or empty */
-    struct span san;        /* GeneralNames, or empty */
+struct cmc_mod { /* modCertTemplate, section 6.5.1, for one request */
+    struct cmc_ref ref;
+    int replace;         /* FALSE: only what the request does not say itself */
+    struct span subject; /* Name, or empty */
+    struct span san;     /* GeneralNames, or empty */
 };
 struct cmc_crm { /* CertReqMsg (RFC 4211) with raVerified */
-    uint32_t id;            /* certReqId: the number of the OtherMsg whose key it carries */
+    uint32_t id; /* certReqId: the number of the OtherMsg whose key it carries */
     struct span subject, spki;
 };
 
@@ -73,7 +80,7 @@ struct cmc_wrap {
     struct cmc_verdict *verdicts;
     struct cmc_mod *mods;
     struct cmc_crm *crms;
-    void *own_asn1;
+    void *own;
 };
 /* role: of the layer's signer; decides which controls may stand here and how paths are written. */
 struct cmc_wrap *cmc_wrap_open(const struct cms_layer *l, enum path_role role, char why[CMC_WHY]);
@@ -94,7 +101,8 @@ struct cmc_leaf {
     struct cmc_issued *issued;
     void *own;
 };
-/* Checks that every id from CMC_FIRST on has exactly one status, and that exactly the successful are issued. */
+/* Checks that every id from CMC_FIRST on has exactly one status, and that exactly the successful
+ * are issued. */
 struct cmc_leaf *cmc_leaf_open(const struct cms_layer *l, char why[CMC_WHY]);
 void cmc_leaf_free(struct cmc_leaf *f);
 void cmc_leaf_put(const struct cmc_leaf *f, struct buf *out);

@@ -1,5 +1,6 @@
-/* CMS SignedData (RFC 5652) in the one exact profile of certline-message(5). Parsing yields a struct cms
- * that nobody trusts; only cms_verify turns it into the struct cms_layer that the rest of the code takes. */
+/* CMS SignedData (RFC 5652) in the one exact profile of certline-message(5). Parsing yields a
+ * struct cms that nobody trusts; only cms_verify turns it into the struct cms_layer that the rest
+ * of the code takes. */
 #ifndef CMS_H
 #define CMS_H
 
@@ -15,11 +16,15 @@
 #define CMS_DIGEST 32             /* SHA-256 */
 #define CMS_WHY 300
 
-enum cms_type { CMS_PKI_DATA, CMS_PKI_RESPONSE }; /* id-cct-PKIData, id-cct-PKIResponse: RFC 5272, 3.2 */
+enum cms_type {
+    CMS_PKI_DATA,
+    CMS_PKI_RESPONSE
+}; /* id-cct-PKIData, id-cct-PKIResponse: RFC 5272, 3.2 */
 
 struct cms; /* parsed, well formed, not verified */
 
-/* Opens one ContentInfo, borrowed: der must outlive it. NULL with `why` set when it deviates from the profile. */
+/* Opens one ContentInfo, borrowed: der must outlive it. NULL with `why` set when it deviates from
+ * the profile. */
 struct cms *cms_parse(struct span der, char why[CMS_WHY]);
 void cms_free(struct cms *c);
 enum cms_type cms_peek_type(const struct cms *c); /* unverified: for the direction only */
@@ -27,25 +32,27 @@ enum cms_type cms_peek_type(const struct cms *c); /* unverified: for the directi
 /* A layer whose signature, signer and octets were verified. Borrowed from the struct cms. */
 struct cms_layer {
     enum cms_type type;
-    struct span content; /* DER of PKIData or PKIResponse */
-    struct span der;     /* the ContentInfo */
+    struct span content;              /* DER of PKIData or PKIResponse */
+    struct span der;                  /* the ContentInfo */
     unsigned char digest[CMS_DIGEST]; /* SHA-256 of der */
     const struct path_unit *signer;
     int64_t signing_time;
     size_t n_certs;
     const struct span *certs; /* the bag */
-    size_t n_other;           /* those of the bag that are not the signer's path: ca-sign's answer only */
+    size_t n_other; /* those of the bag that are not the signer's path: ca-sign's answer only */
     const struct span *other;
 };
-/* Verifies the signature and the signer's path for this role at `now`; any other certificate in the bag than
- * the signer's path is an error unless the role is PATH_CA_SIGN. 1, or 0 with `why` set. */
-int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now, struct cms_layer *out,
-               char why[CMS_WHY]);
+/* Verifies the signature and the signer's path for this role at `now`; any other certificate in the
+ * bag than the signer's path is an error unless the role is PATH_CA_SIGN. 1, or 0 with `why` set.
+ */
+int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
+               struct cms_layer *out, char why[CMS_WHY]);
 
-/* Signs: `chain` is the signer's path without the root (chain[0] the signer's own certificate), `other` more
- * certificates for the bag. Appends the ContentInfo. */
-enum status cms_sign(struct signer *s, enum cms_type type, struct span content, const struct span *chain,
-                     size_t n_chain, const struct span *other, size_t n_other, int64_t now, struct buf *out);
+/* Signs: `chain` is the signer's path without the root (chain[0] the signer's own certificate),
+ * `other` more certificates for the bag. Appends the ContentInfo. */
+enum status cms_sign(struct signer *s, enum cms_type type, struct span content,
+                     const struct span *chain, size_t n_chain, const struct span *other,
+                     size_t n_other, int64_t now, struct buf *out);
 void cms_digest(struct span der, unsigned char out[CMS_DIGEST]);
 
 #endif

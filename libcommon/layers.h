@@ -1,5 +1,5 @@
-/* A message opened layer by layer: every signature, signer, role and their order verified, and the layers
- * held against each other (certline-message(5)). A judge sees nothing else of a message. */
+/* A message opened layer by layer: every signature, signer, role and their order verified, and the
+ * layers held against each other (certline-message(5)). A judge sees nothing else of a message. */
 #ifndef LAYERS_H
 #define LAYERS_H
 
@@ -13,17 +13,17 @@ enum layers_direction { LAYERS_UP, LAYERS_DOWN };
 
 struct layers {
     enum layers_direction direction;
-    size_t n;                            /* layers, outermost first */
+    size_t n; /* layers, outermost first */
     struct cms_layer layer[LAYERS_MOST];
     struct cms *cms[LAYERS_MOST];
-    const unsigned char *tid;            /* CMC_TID octets, the same in every layer */
+    const unsigned char *tid; /* CMC_TID octets, the same in every layer */
     /* upward */
-    struct cmc_request *request;         /* attach's, the innermost */
-    struct cmc_wrap *wrap[2];            /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
+    struct cmc_request *request; /* attach's, the innermost */
+    struct cmc_wrap *wrap[2];    /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
     unsigned char attach_digest[CMS_DIGEST];
     /* downward */
-    struct cmc_leaf *leaf;               /* ca-sign's, the innermost */
-    struct cmc_rwrap *rwrap[2];          /* [0] verify-unit's, [1] ra-approve's */
+    struct cmc_leaf *leaf;      /* ca-sign's, the innermost */
+    struct cmc_rwrap *rwrap[2]; /* [0] verify-unit's, [1] ra-approve's */
 };
 
 /* The unit that signed the layer of this role; NULL if there is no such layer. */
@@ -35,16 +35,19 @@ struct layers_rule {
     enum path_role receiver;
     int64_t now, max_age; /* seconds: how old the neighbour's signature may be */
 };
-/* Opens it. `der` is borrowed and must outlive `out`. ST_INPUT with `why` set, which names the layer by its number from
- * the outside and its role. Free with layers_close in every case. */
-enum status layers_open(struct span der, struct path *p, const struct layers_rule *rule, struct layers *out,
-                        char why[CMS_WHY]);
+/* Opens it. `der` is borrowed and must outlive `out`. ST_INPUT with `why` set, which names the
+ * layer by its number from the outside and its role. Free with layers_close in every case. */
+enum status layers_open(struct span der, struct path *p, const struct layers_rule *rule,
+                        struct layers *out, char why[CMS_WHY]);
 void layers_close(struct layers *m);
 
 /* Upward, at ra-approve and ca-sign: what was decided below for item i. */
-const struct cmc_verdict *layers_verdict(const struct layers *m, size_t i); /* NULL: nobody refused */
+const struct cmc_verdict *layers_verdict(const struct layers *m,
+                                         size_t i); /* NULL: nobody refused */
 enum path_role layers_verdict_by(const struct layers *m, size_t i);
-const struct cmc_crm *layers_crm(const struct layers *m, size_t i);         /* NULL: no crm */
-const struct cmc_mod *layers_mod(const struct layers *m, size_t i);
+const struct cmc_crm *layers_crm(const struct layers *m, size_t i); /* NULL: no crm */
+/* What modCertTemplate puts into item i, both empty if nothing: given what the request itself says.
+ */
+void layers_template(const struct layers *m, size_t i, struct span *subject, struct span *san);
 
 #endif
