@@ -4,7 +4,7 @@
  * the entry's fields, each with its length).
  *
  * Every call that can fail prints one warning and gives ST_TEMP (locked, full, unreadable, a clock behind the newest
- * entry) or, on opening, ST_USAGE (another unit's ledger, a newer version, not a ledger). */
+ * entry) or, on opening, ST_USAGE (another unit's ledger, a newer version, not a ledger, no folder for it). */
 #ifndef LEDGER_H
 #define LEDGER_H
 
@@ -33,7 +33,7 @@ enum ledger_kind {
 
 /* Spans and strings are borrowed; when read, until the next call on the ledger. Absent: {NULL, 0}, NULL, 0. */
 struct ledger_entry {
-    int64_t id, time; /* set by the ledger */
+    int64_t id, time; /* set by the ledger; neither goes back */
     enum ledger_kind kind;
     struct span tid, run;              /* 16 octets each */
     uint32_t part;                     /* body part id */
@@ -57,9 +57,11 @@ void ledger_abort(struct ledger *l); /* NULL-safe; no effect outside a transacti
 /* Appends; only between begin and commit. */
 enum status ledger_add(struct ledger *l, const struct ledger_entry *e);
 
-/* Looking up: calls `each` for every entry that matches, oldest first, until it returns 0. */
+/* Looking up: calls `each` for every entry that matches, oldest first, until it returns 0. `each` does not call
+ * the ledger. */
 typedef int ledger_each(const struct ledger_entry *e, void *arg);
-/* by transaction: all entries of this kind (of this unit if not NULL) */
+/* by transaction: all entries of this kind (of this unit if not NULL). Not for LEDGER_ISSUED, which has no such
+ * index: LEDGER_LEAF holds the answer to a transaction. */
 enum status ledger_by_tid(struct ledger *l, enum ledger_kind kind, struct span tid, const char *unit,
                           ledger_each *each, void *arg);
 /* LEDGER_ISSUED by owner, profile and device */

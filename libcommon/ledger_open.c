@@ -1,0 +1,204 @@
+#include "ledger_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "diag.h"
+
+#define WAIT_SECONDS 30
+#define TEXT(x) #x
+#define NUMBER(x) TEXT(x)
+
+/* STRICT tables, no default values, nothing derived: what is in a row is what the hash covers. The
+ * index by key takes 8 octets of the hash, so that a row costs little; ledger_by_key compares the
+ * rest. */
+static const char schema[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE writer (id INTEGER PRIMARY KEY, nonce BLOB NOT NULL, unit TEXT NOT NULL,"
+    " program TEXT NOT NULL, opened INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE entry (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " tid BLOB, run BLOB, part INTEGER NOT NULL, unit TEXT, owner TEXT, lot TEXT, profile TEXT,"
+    " device TEXT, key BLOB, serial BLOB, digest_in BLOB, digest_out BLOB, status INTEGER NOT NULL,"
+    " note TEXT, writer INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB) "
+    "STRICT;"
+    "CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;"
+    "CREATE INDEX entry_run ON entry (kind, run) WHERE kind <= 3;"
+    "CREATE INDEX entry_device ON entry (device) WHERE kind = 12;"
+    "CREATE INDEX entry_key ON entry (substr(key, 1, 8)) WHERE kind = 12;"
+    "CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN"
+    " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
+    "CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN"
+    " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
+    "CREATE TRIGGER writer_update BEFORE UPDATE ON writer BEGIN"
+    " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
+    "CREATE TRIGGER writer_delete BEFORE DELETE ON writer BEGIN"
+    " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
+    "PRAGMA application_id = " NUMBER(LEDGER_APPLICATION) ";"
+                                                          "PRAGMA user_version = " NUMBER(
+                                                              LEDGER_FORMAT) ";";
+
+static const char setup[] =
+    "PRAGMA synchronous = FULL;"
+    "PRAGMA mmap_size = 0;"
+    "PRAGMA cache_size = -1024;" /* KiB: memory stays flat, the kernel caches the rest */
+    "PRAGMA cell_size_check = ON;"
+    "PRAGMA trusted_schema = OFF;"
+    "PRAGMA recursive_triggers = ON;" /* REPLACE counts as a DELETE */
+    "PRAGMA wal_autocheckpoint = 4000;"
+    "PRAGMA journal_size_limit = 33554432;";
+
+/* SQLite's own handler sleeps up to 100 ms at a time; two units that share a ledger take turns of
+ * one. */
+static int wait_turn(void *arg, int tries)
+{
+    static struct timespec first;
+    struct timespec now;
+    (void)arg;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!tries)
+        first = now;
+    if (now.tv_sec - first.tv_sec >= WAIT_SECONDS)
+        return 0;
+    usleep(tries < 100 ? 200 : 2000);
+    return 1;
+}
+
+static enum status not_a_ledger(const struct ledger *l)
+{
+    diag_warn("%s: not a ledger", l->path);
+    return ST_USAGE;
+}
+
+static int64_t pragma(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t v = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+        v = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return v;
+}
+
+static enum status check_unit(struct ledger *l)
+{
+    sqlite3_stmt *st = NULL;
+    enum status ok = ST_OK;
+    int rc = sqlite3_prepare_v2(l->db, "SELECT value FROM meta WHERE name = 'unit'", -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        const char *unit = (const char *)sqlite3_column_text(st, 0);
+        if (!unit || strcmp(unit, l->unit)) {
+            diag_warn("%s: the ledger of unit \"%s\", not of \"%s\"", l->path, unit ? unit : "",
+                      l->unit);
+            ok = ST_USAGE;
+        }
+    } else {
+        ok = rc == SQLITE_DONE ? not_a_ledger(l) : ledger_failed(l, l->db);
+    }
+    sqlite3_finalize(st);
+    return ok;
+}
+
+static enum status check_format(struct ledger *l)
+{
+    int64_t application = pragma(l->db, "PRAGMA application_id");
+    if (application < 0)
+        return sqlite3_errcode(l->db) == SQLITE_NOTADB ? not_a_ledger(l) : ledger_failed(l, l->db);
+    if (application != LEDGER_APPLICATION)
+        return not_a_ledger(l);
+    int64_t format = pragma(l->db, "PRAGMA user_version");
+    if (format != LEDGER_FORMAT) {
+        diag_warn("%s: a ledger of format %lld, this program knows format %d", l->path,
+                  (long long)format, LEDGER_FORMAT);
+        return ST_USAGE;
+    }
+    return check_unit(l);
+}
+
+enum status ledger_connect(struct ledger *l)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    if (sqlite3_open_v2(l->path, &l->db, flags, NULL) != SQLITE_OK)
+        return ledger_failed(l, l->db);
+    if (sqlite3_db_readonly(l->db, "main") == 1) {
+        diag_warn("%s: not writable", l->path);
+        return ST_TEMP;
+    }
+    sqlite3_busy_handler(l->db, wait_turn, NULL);
+    sqlite3_db_config(l->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    enum status st = check_format(l);
+    if (st == ST_OK && sqlite3_exec(l->db, setup, NULL, NULL, NULL) != SQLITE_OK)
+        st = ledger_failed(l, l->db);
+    return st;
+}
+
+static int fill(struct ledger *l, sqlite3 *db)
+{
+    sqlite3_stmt *st = NULL;
+    const char *meta =
+        "INSERT INTO meta VALUES ('unit', ?1), ('format', " NUMBER(LEDGER_FORMAT) ")";
+    int ok = sqlite3_exec(db, "PRAGMA synchronous = FULL; BEGIN;", NULL, NULL, NULL) == SQLITE_OK &&
+             sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+             sqlite3_prepare_v2(db, meta, -1, &st, NULL) == SQLITE_OK &&
+             sqlite3_bind_text(st, 1, l->unit, -1, SQLITE_STATIC) == SQLITE_OK &&
+             sqlite3_step(st) == SQLITE_DONE && sqlite3_reset(st) == SQLITE_OK &&
+             sqlite3_exec(db, "COMMIT; PRAGMA journal_mode = WAL;", NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_finalize(st);
+    return ok;
+}
+
+static enum status fill_file(struct ledger *l, const char *path)
+{
+    sqlite3 *db = NULL;
+    enum status st = ST_OK;
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK || !fill(l, db))
+        st = ledger_failed(l, db);
+    sqlite3_close(db); /* takes the -wal and -shm of the unfinished name away */
+    return st;
+}
+
+static int sync_folder(const char *path)
+{
+    char *copy = alloc_str(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int ok = fd >= 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    errno = saved;
+    return ok;
+}
+
+/* Of two processes that make the same ledger at once, link(2) lets one win; the other opens what
+ * won. */
+enum status ledger_make(struct ledger *l)
+{
+    if (access(l->path, F_OK) == 0)
+        return ST_OK;
+    enum status st = ST_OK;
+    char *tmp = alloc_printf("%s.new.XXXXXX", l->path);
+    int fd = mkostemp(tmp, O_CLOEXEC); /* mode 0600; SQLite gives -wal and -shm the same */
+    if (fd < 0) {
+        diag_warn("%s: %s", l->path, strerror(errno));
+        st = errno == ENOENT || errno == ENOTDIR ? ST_USAGE : ST_TEMP;
+        goto out;
+    }
+    close(fd);
+    st = fill_file(l, tmp);
+    if (st == ST_OK && ((link(tmp, l->path) && errno != EEXIST) || !sync_folder(l->path))) {
+        diag_warn("%s: %s", l->path, strerror(errno));
+        st = ST_TEMP;
+    }
+    unlink(tmp);
+out:
+    free(tmp);
+    return st;
+}

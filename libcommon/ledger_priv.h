@@ -1,0 +1,90 @@
+/* What the parts of the ledger share. */
+#ifndef LEDGER_PRIV_H
+#define LEDGER_PRIV_H
+
+#include <openssl/evp.h>
+#include <sqlite3.h>
+
+#include "ledger.h"
+
+#define LEDGER_APPLICATION 0x63746c67 /* "ctlg": PRAGMA application_id */
+#define LEDGER_FORMAT 1               /* PRAGMA user_version */
+#define LEDGER_HASH 32
+#define LEDGER_NONCE 16
+
+/* The columns of struct ledger_entry, in the order that ledger_read_row takes them. */
+#define LEDGER_COLUMNS                                                                             \
+    "id, time, kind, tid, run, part, unit, owner, lot, profile, device, key, serial, "             \
+    "digest_in, digest_out, status, note, data"
+#define LEDGER_COLUMN_COUNT 18
+
+enum ledger_sql {
+    LEDGER_SQL_BEGIN,
+    LEDGER_SQL_COMMIT,
+    LEDGER_SQL_ROLLBACK,
+    LEDGER_SQL_NEWEST,
+    LEDGER_SQL_WRITER,
+    LEDGER_SQL_ADD,
+    LEDGER_SQL_BY_ID,
+    LEDGER_SQL_BY_TID,
+    LEDGER_SQL_BY_DEVICE,
+    LEDGER_SQL_BY_KEY,
+    LEDGER_SQL_RUN,
+    LEDGER_SQL_RUN_DEVICES,
+    LEDGER_SQL_RUN_UNANSWERED,
+    LEDGER_SQL_UNANSWERED,
+    LEDGER_SQL_UNANSWERED_MESSAGES,
+    LEDGER_SQL_WRITERS,
+    LEDGER_SQL_ALL,
+    LEDGER_SQL_COUNT
+};
+
+/* Where a chain stands: the entries of one writer, and the hash of the last. */
+struct ledger_chain {
+    int64_t writer, n; /* writer 0: not in the ledger yet */
+    unsigned char head[LEDGER_HASH];
+};
+
+struct ledger {
+    char *path, *unit;
+    sqlite3 *db;
+    sqlite3_stmt *sql[LEDGER_SQL_COUNT];
+    int open;                /* between begin and commit */
+    int64_t next_id, newest; /* in the transaction: the next entry's id, the last one's time */
+    struct ledger_chain committed, pending; /* pending: in the transaction */
+    EVP_MD *sha256;
+    EVP_MD_CTX *md;
+    struct buf scratch;
+};
+
+/* A row of the table writer. */
+struct ledger_writer {
+    int64_t id, opened;
+    struct span nonce;
+    const char *unit, *program;
+};
+
+/* Sets the connection up and checks whose ledger it is. */
+enum status ledger_connect(struct ledger *l);
+/* Makes a new, empty ledger at l->path unless there is a file; whole, or not at all. */
+enum status ledger_make(struct ledger *l);
+
+/* Warns what SQLite failed at; the status that goes with it. */
+enum status ledger_failed(const struct ledger *l, sqlite3 *db);
+/* The prepared statement, reset. NULL after a warning. */
+sqlite3_stmt *ledger_sql(struct ledger *l, enum ledger_sql which);
+/* Runs a statement that gives no rows. */
+enum status ledger_run_sql(struct ledger *l, sqlite3_stmt *st);
+void ledger_bind_span(sqlite3_stmt *st, int at, struct span s);
+
+/* The row's columns from `LEDGER_COLUMNS` on; borrowed until the next step. */
+void ledger_read_row(sqlite3_stmt *st, struct ledger_entry *e);
+
+/* The first link of a writer's chain. */
+void ledger_hash_writer(struct ledger *l, const struct ledger_writer *w,
+                        unsigned char out[LEDGER_HASH]);
+/* The link that entry e, the n-th of its writer, makes behind `before`; out may be before. */
+void ledger_hash_entry(struct ledger *l, const unsigned char before[LEDGER_HASH], int64_t n,
+                       const struct ledger_entry *e, unsigned char out[LEDGER_HASH]);
+
+#endif

@@ -1,0 +1,74 @@
+#include "ledger_priv.h"
+
+_Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3 &&
+                   LEDGER_ASKED == 4 && LEDGER_DELIVERED == 7 && LEDGER_REFUSED == 8 &&
+                   LEDGER_ISSUED == 12,
+               "the statements below say kinds as numbers");
+
+/* The names e.. of the table carry the kind and, word for word, the condition of the partial index
+ * that finds it: SQLite takes such an index only if it sees that. */
+#define BY_TID(e, which, other)                                                                    \
+#e ".tid = " #other ".tid AND " #e ".kind = " #which " AND " #e ".kind IS NOT 12"
+#define IN_RUNS(e) #e ".kind = 3 AND " #e ".kind <= 3"
+#define ANSWERED(which)                                                                            \
+    "EXISTS (SELECT 1 FROM entry d WHERE " BY_TID(d, which, a) " AND d.part = a.part)"
+#define OPEN_DEVICE " NOT " ANSWERED(7) " AND NOT " ANSWERED(8)
+/* The devices of messages; a message that was recorded twice counts once. */
+#define DEVICES                                                                                    \
+    " FROM entry s CROSS JOIN entry a WHERE " IN_RUNS(s) " AND " BY_TID(                           \
+        a, 4, s) " AND s.id = (SELECT min(f.id) FROM entry f WHERE " BY_TID(f, 3, s) ")"
+#define ALL "SELECT " LEDGER_COLUMNS
+
+static const char *const sql[LEDGER_SQL_COUNT] = {
+    [LEDGER_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [LEDGER_SQL_COMMIT] = "COMMIT",
+    [LEDGER_SQL_ROLLBACK] = "ROLLBACK",
+    [LEDGER_SQL_NEWEST] = "SELECT id, time FROM entry ORDER BY id DESC LIMIT 1",
+    [LEDGER_SQL_WRITER] =
+        "INSERT INTO writer (nonce, unit, program, opened) VALUES (?1, ?2, ?3, ?4)",
+    [LEDGER_SQL_ADD] =
+        "INSERT INTO entry (" LEDGER_COLUMNS ", writer, n, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+    [LEDGER_SQL_BY_ID] = ALL " FROM entry WHERE id = ?1",
+    [LEDGER_SQL_BY_TID] = ALL " FROM entry WHERE tid = ?1 AND kind = ?2 AND kind IS NOT 12"
+                              " AND (?3 IS NULL OR unit = ?3) ORDER BY id",
+    [LEDGER_SQL_BY_DEVICE] = ALL " FROM entry WHERE kind = 12 AND device = ?1 AND owner IS ?2"
+                                 " AND profile IS ?3 ORDER BY id",
+    [LEDGER_SQL_BY_KEY] = ALL " FROM entry WHERE kind = 12 AND substr(key, 1, 8) = substr(?1, 1, 8)"
+                              " AND key = ?1 ORDER BY id",
+    [LEDGER_SQL_RUN] = "SELECT kind, sum(status), sum(part) FROM entry WHERE kind IN (1, 2)"
+                       " AND kind <= 3 AND run = ?1 GROUP BY kind",
+    [LEDGER_SQL_RUN_DEVICES] =
+        "SELECT count(*), sum(delivered), sum(refused AND NOT delivered) FROM"
+        " (SELECT " ANSWERED(7) " AS delivered, " ANSWERED(8) " AS refused" DEVICES
+                                                              " AND s.run = ?1)",
+    [LEDGER_SQL_RUN_UNANSWERED] =
+        "SELECT a.id" DEVICES " AND s.run = ?1 AND" OPEN_DEVICE " ORDER BY a.id",
+    [LEDGER_SQL_UNANSWERED] = "SELECT a.id" DEVICES " AND" OPEN_DEVICE " ORDER BY a.id",
+    [LEDGER_SQL_UNANSWERED_MESSAGES] = "SELECT s.id FROM entry s WHERE " IN_RUNS(
+        s) " AND EXISTS (SELECT 1 FROM entry a WHERE " BY_TID(a, 4, s) " AND" OPEN_DEVICE
+                                                                       ") ORDER BY s.id",
+    [LEDGER_SQL_WRITERS] = "SELECT id, nonce, unit, program, opened FROM writer ORDER BY id",
+    [LEDGER_SQL_ALL] = ALL ", writer, n, hash FROM entry ORDER BY id",
+};
+
+sqlite3_stmt *ledger_sql(struct ledger *l, enum ledger_sql which)
+{
+    sqlite3_stmt **st = &l->sql[which];
+    if (*st)
+        sqlite3_reset(*st);
+    else if (sqlite3_prepare_v3(l->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL) !=
+             SQLITE_OK)
+        ledger_failed(l, l->db);
+    return *st;
+}
+
+enum status ledger_run_sql(struct ledger *l, sqlite3_stmt *st)
+{
+    if (!st)
+        return ST_TEMP;
+    int rc = sqlite3_step(st);
+    enum status done = rc == SQLITE_DONE || rc == SQLITE_ROW ? ST_OK : ledger_failed(l, l->db);
+    sqlite3_reset(st);
+    return done;
+}
