@@ -10,16 +10,22 @@
 
 struct csr { /* borrowed from der */
     struct span der, info, subject, spki;
-    struct span extensions; /* of the extensionRequest attribute (RFC 2985, 5.4.2): SEQUENCE OF, or empty */
+    struct span
+        extensions; /* of the extensionRequest attribute (RFC 2985, 5.4.2): SEQUENCE OF, or empty */
     struct span sigalg, signature;
 };
-/* Opens it: one PKCS#10, DER but for the order of its SETs, no trailing octets, each attribute once. 0 with
- * `why` set. */
+/* Opens it: one PKCS#10, DER but for the order of its SETs, no trailing octets, each attribute
+ * once, each extension once. 0 with `why` set. */
 int csr_view(struct span der, struct csr *out, char why[X509_WHY]);
-/* Proof of possession, over the original octets: 1; 0 with `why` set (bad signature, bad key, an algorithm
- * weaker than SHA-256). */
+/* Proof of possession, over the original octets: 1; 0 with `why` set (bad signature, bad key, an
+ * algorithm weaker than SHA-256). */
 int csr_pop(const struct csr *c, char why[X509_WHY]);
 /* Makes one: subject DER, extensions DER (SEQUENCE OF Extension) or empty. Appends the DER. */
-enum status csr_make(struct signer *s, struct span subject, struct span extensions, struct buf *out);
+enum status csr_make(struct signer *s, struct span subject, struct span extensions,
+                     struct buf *out);
+/* The same with a key that no signer holds yet, because it was just made: of P-256, P-384, RSA or
+ * Ed25519, its SubjectPublicKeyInfo beside it. 0: OpenSSL would not sign. */
+int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct span extensions,
+                  struct buf *out);
 
 #endif
