@@ -11,6 +11,14 @@
 
 enum layers_direction { LAYERS_UP, LAYERS_DOWN };
 
+/* What the units below decided for one request; upward. */
+struct layers_item {
+    const struct cmc_verdict *verdict; /* NULL: nobody refused */
+    enum path_role by;                 /* who did */
+    const struct cmc_crm *crm;         /* the request that verify-unit made for a bare key */
+    const struct cmc_mod *mod[2];      /* [replace] */
+};
+
 struct layers {
     enum layers_direction direction;
     size_t n; /* layers, outermost first */
@@ -20,10 +28,13 @@ struct layers {
     /* upward */
     struct cmc_request *request; /* attach's, the innermost */
     struct cmc_wrap *wrap[2];    /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
-    unsigned char attach_digest[CMS_DIGEST];
+    struct layers_item *items;   /* one for each of request->items */
     /* downward */
     struct cmc_leaf *leaf;      /* ca-sign's, the innermost */
     struct cmc_rwrap *rwrap[2]; /* [0] verify-unit's, [1] ra-approve's */
+    struct span *issued;        /* the certificate of each of leaf->issued */
+    struct span *issuers;       /* the other certificates of the answer: CAs */
+    size_t n_issuers;
 };
 
 /* The unit that signed the layer of this role; NULL if there is no such layer. */
@@ -41,13 +52,9 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
                         struct layers *out, char why[CMS_WHY]);
 void layers_close(struct layers *m);
 
-/* Upward, at ra-approve and ca-sign: what was decided below for item i. */
-const struct cmc_verdict *layers_verdict(const struct layers *m,
-                                         size_t i); /* NULL: nobody refused */
-enum path_role layers_verdict_by(const struct layers *m, size_t i);
-const struct cmc_crm *layers_crm(const struct layers *m, size_t i); /* NULL: no crm */
-/* What modCertTemplate puts into item i, both empty if nothing: given what the request itself says.
- */
-void layers_template(const struct layers *m, size_t i, struct span *subject, struct span *san);
+/* What modCertTemplate puts into item i, empty where nothing: `has_subject`, `has_san` say what the
+ * request itself names (replace FALSE fills only what it does not). */
+void layers_template(const struct layers *m, size_t i, int has_subject, int has_san,
+                     struct span *subject, struct span *san);
 
 #endif

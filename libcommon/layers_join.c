@@ -1,0 +1,176 @@
+/* The layers of one message held against each other: what a layer says must be about what is inside
+ * it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "layers_priv.h"
+#include "x509.h"
+
+static struct layers_item *item_of(const struct layers *m, const struct cmc_ref *ref)
+{
+    if (!ref->crm) {
+        size_t i = ref->id - CMC_FIRST;
+        return ref->id >= CMC_FIRST && i < m->request->n ? &m->items[i] : NULL;
+    }
+    for (size_t i = 0; i < m->request->n; i++)
+        if (m->items[i].crm && m->items[i].crm->id == ref->id)
+            return &m->items[i];
+    return NULL;
+}
+
+/* The key of a crm equals that of exactly one OtherMsg, octet for octet: verify-unit cannot put in
+ * its own. */
+static int join_crm(struct layers *m, const struct cmc_crm *crm, char why[CMS_WHY])
+{
+    struct layers_item *to = NULL;
+    for (size_t i = 0; i < m->request->n; i++) {
+        const struct cmc_item *it = &m->request->items[i];
+        if (it->kind != CMC_KEY || !buf_same(it->der, crm->spki))
+            continue;
+        if (to)
+            return layers_bad(why, "verify-unit's request %u: two devices gave this key",
+                              (unsigned)crm->id);
+        to = &m->items[i];
+    }
+    if (!to)
+        return layers_bad(why, "verify-unit's request %u: no device gave this key",
+                          (unsigned)crm->id);
+    if (to->crm)
+        return layers_bad(why, "verify-unit's request %u: a second one for the same key",
+                          (unsigned)crm->id);
+    to->crm = crm;
+    return 1;
+}
+
+static int join_verdicts(struct layers *m, enum path_role by, char why[CMS_WHY])
+{
+    const struct cmc_wrap *w = m->wrap[by - PATH_VERIFY_UNIT];
+    for (size_t i = 0; i < w->n_verdicts; i++)
+        for (size_t k = 0; k < w->verdicts[i].n; k++) {
+            struct layers_item *it = item_of(m, &w->verdicts[i].refs[k]);
+            if (!it)
+                return layers_bad(why, "%s: a verdict on request %u, which is not in the message",
+                                  path_role_name(by), (unsigned)w->verdicts[i].refs[k].id);
+            if (it->verdict && it->by == by)
+                return layers_bad(why, "%s: two verdicts on request %u", path_role_name(by),
+                                  (unsigned)w->verdicts[i].refs[k].id);
+            if (it->verdict)
+                continue; /* who refused first is heard */
+            it->verdict = &w->verdicts[i];
+            it->by = by;
+        }
+    return 1;
+}
+
+static int join_mods(struct layers *m, char why[CMS_WHY])
+{
+    const struct cmc_wrap *w = m->wrap[0];
+    for (size_t i = 0; i < w->n_mods; i++) {
+        const struct cmc_mod *mod = &w->mods[i];
+        struct layers_item *it = item_of(m, &mod->ref);
+        if (!it || (!mod->ref.crm && m->request->items[it - m->items].kind != CMC_TCR))
+            return layers_bad(
+                why, "verify-unit: a modCertTemplate for request %u, which is not in the message",
+                (unsigned)mod->ref.id);
+        it->mod[mod->replace] = mod;
+    }
+    return 1;
+}
+
+int layers_join_up(struct layers *m, char why[CMS_WHY])
+{
+    m->items = alloc_zero(m->request->n, sizeof *m->items);
+    if (!m->wrap[0])
+        return 1;
+    for (size_t i = 0; i < m->wrap[0]->n_crms; i++)
+        if (!join_crm(m, &m->wrap[0]->crms[i], why))
+            return 0;
+    if (!join_verdicts(m, PATH_VERIFY_UNIT, why) || !join_mods(m, why))
+        return 0;
+    for (size_t i = 0; i < m->request->n; i++)
+        if (m->request->items[i].kind == CMC_KEY && !m->items[i].verdict == !m->items[i].crm)
+            return layers_bad(why, "verify-unit: public key %u is not either refused or requested",
+                              (unsigned)m->request->items[i].id);
+    return !m->wrap[1] || join_verdicts(m, PATH_RA_APPROVE, why);
+}
+
+void layers_template(const struct layers *m, size_t i, int has_subject, int has_san,
+                     struct span *subject, struct span *san)
+{
+    *subject = *san = (struct span){NULL, 0};
+    for (int replace = 0; replace < 2; replace++) {
+        const struct cmc_mod *mod = m->items[i].mod[replace];
+        if (!mod)
+            continue;
+        if (mod->subject.n && (replace || !has_subject))
+            *subject = mod->subject;
+        if (mod->san.n && (replace || !has_san))
+            *san = mod->san;
+    }
+}
+
+struct hashed {
+    unsigned char hash[CMS_DIGEST];
+    struct span der;
+    int used;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    return memcmp(((const struct hashed *)a)->hash, ((const struct hashed *)b)->hash, CMS_DIGEST);
+}
+
+/* Whether some certificate names `subject` as its issuer: then the CA belongs to the answer. */
+static int needed(const struct hashed *all, size_t n, struct span subject, size_t self)
+{
+    struct x509_cert c;
+    for (size_t i = 0; i < n; i++)
+        if (i != self && x509_cert_view(all[i].der, &c) && buf_same(c.issuer, subject))
+            return 1;
+    return 0;
+}
+
+static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, char why[CMS_WHY])
+{
+    struct x509_cert c;
+    m->issuers = alloc_zero(n, sizeof *m->issuers);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].used)
+            continue;
+        if (!x509_cert_view(all[i].der, &c) || !needed(all, n, c.subject, i))
+            return layers_bad(
+                why, "ca-sign: a certificate in the answer that is neither issued nor an issuer");
+        m->issuers[m->n_issuers++] = all[i].der;
+    }
+    return 1;
+}
+
+int layers_join_down(struct layers *m, char why[CMS_WHY])
+{
+    const struct cms_layer *l = &m->layer[m->n - 1];
+    struct hashed *all = alloc_zero(l->n_other, sizeof *all), key;
+    int ok = 1;
+    m->issued = alloc_zero(m->leaf->n_issued, sizeof *m->issued);
+    for (size_t i = 0; i < l->n_other; i++) {
+        all[i].der = l->other[i];
+        cms_digest(l->other[i], all[i].hash);
+    }
+    if (l->n_other)
+        qsort(all, l->n_other, sizeof *all, by_hash);
+    for (size_t i = 0; ok && i < m->leaf->n_issued; i++) {
+        memcpy(key.hash, m->leaf->issued[i].hash, CMS_DIGEST);
+        struct hashed *found =
+            l->n_other ? bsearch(&key, all, l->n_other, sizeof *all, by_hash) : NULL;
+        if (found) {
+            found->used = 1;
+            m->issued[i] = found->der;
+        } else {
+            ok = layers_bad(why, "ca-sign: the certificate for request %u is not in the answer",
+                            (unsigned)m->leaf->issued[i].id);
+        }
+    }
+    ok = ok && sort_issuers(m, all, l->n_other, why);
+    free(all);
+    return ok;
+}
