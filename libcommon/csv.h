@@ -10,7 +10,7 @@
 #define CSV_COLUMNS 32
 
 struct csv_row {
-    unsigned long line; /* where it starts, from 1 */
+    unsigned long line; /* where it starts, from 1; 0 from csv_at, which does not know */
     int64_t offset;     /* of its first octet */
     size_t n;
     const char *const *names; /* of the header */
@@ -21,11 +21,19 @@ struct csv;
 
 /* Opens a file and reads its header: names are unique and not empty. NULL after a warning. */
 struct csv *csv_open(const char *path);
+const char *csv_path(const struct csv *c);
 /* The next row; blank lines are skipped. 1; 0 at the end; -1 after a warning that names file and line (a wrong
- * number of fields, a quote that never closes, a NUL, not UTF-8, a row too long). */
+ * number of fields, a quote that never closes, a NUL, not UTF-8, a row too long): the next call goes on behind
+ * the bad row, behind its first line if its end cannot be told. When the file cannot be read: -1, then 0. */
 int csv_next(struct csv *c, struct csv_row *out);
-/* Reads the row at this offset, as csv_next gave it. 1, or -1 after a warning. */
+/* Reads the row at this offset, as csv_next gave it; does not disturb csv_next. 1, or -1 after a warning. */
 int csv_at(struct csv *c, int64_t offset, struct csv_row *out);
+/* The number of the line at this offset, counted from the start of the file; 0 if it cannot be read. */
+unsigned long csv_line(struct csv *c, int64_t offset);
+/* Whether size or time of the open file differ from what they were when it was opened. */
+int csv_changed(const struct csv *c);
+/* A rough number of rows from the file's size and its first rows, for making room. */
+size_t csv_estimate(const struct csv *c);
 /* The field of that name, NULL if there is no such column. */
 const char *csv_get(const struct csv_row *r, const char *name);
 /* Column number, -1 if absent. */
