@@ -37,8 +37,7 @@ static int take(struct pem *p, const char *path, const char *label, struct buf *
 
 int pem_file(const char *path, const char *label, size_t max_der, struct buf *out, int most)
 {
-    /* Not to hang on a FIFO that nobody writes. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         diag_warn("%s: %s", path, strerror(errno));
         return -1;
