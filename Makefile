@@ -17,7 +17,7 @@ MODULES = status diag alloc buf clock io launch opt \
 	x509 csr anchor path profile \
 	cms cmc layers \
 	lot ledger issue \
-	unit hop
+	unit judge hop
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))
 
@@ -54,6 +54,15 @@ $(BUILD)/libcertline.a: $(OBJ)
 $(BUILD)/bin/%: $(BUILD)/cmd/%.o $(BUILD)/libcertline.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libcertline.a $(LDLIBS)
+
+# Drivers of the tests, and modules that they load.
+$(BUILD)/t/%: t/%.c $(BUILD)/libcertline.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(HARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libcertline.a $(LDLIBS)
+
+$(BUILD)/t/%.so: t/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
 clean:
 	rm -rf $(BUILD)

@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
+#include <openssl/evp.h>
+
 #include "buf.h"
+#include "p11.h"
 #include "status.h"
 
 enum p11key_type {
@@ -16,14 +19,26 @@ enum p11key_type {
     P11KEY_ED25519
 };
 
-/* Makes a key pair in the token that the URI names, with its object= as CKA_LABEL and its id= as CKA_ID (or
- * 16 random octets): CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_SIGN only. Refuses when
- * an object of that label or id is there. Its SubjectPublicKeyInfo is appended to `spki`. */
-enum status p11key_generate(const char *uri, const char *base, enum p11key_type type, struct buf *spki);
+/* Makes a key pair in the token that the URI names, with its object= as CKA_LABEL and its id= as
+ * CKA_ID (or 16 random octets): CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, not CKA_EXTRACTABLE,
+ * CKA_SIGN only. Refuses (ST_USAGE) when an object of that label or id is there, or the token
+ * cannot make such keys. Its SubjectPublicKeyInfo is appended to `spki`. ST_TEMP: the token failed.
+ */
+enum status p11key_generate(const char *uri, const char *base, enum p11key_type type,
+                            struct buf *spki);
 
 /* Writes the certificate (DER) into the token as CKO_CERTIFICATE with the CKA_ID and label of the
- * key pair whose public key is in it, replacing an older one of the same CKA_ID only after the new one is there,
- * then reads it back and compares. ST_REFUSED: no such key in the token; ST_TEMP: the token failed. */
+ * key pair whose public key is in it, replacing an older one of the same CKA_ID only after the new
+ * one is there, then reads it back and compares. ST_REFUSED: no such key in the token; ST_INPUT:
+ * not a certificate; ST_USAGE: the URI; ST_TEMP: the token failed. */
 enum status p11key_put_certificate(const char *uri, const char *base, const void *der, size_t n);
+
+/* Appends one line a private key of the token that the URI names (and, where it has object= or id=,
+ * only those): label, id in hex, type, "extractable" or "not-extractable", separated by tabs. */
+enum status p11key_list(const char *uri, const char *base, struct buf *out);
+
+/* The public half of an open key, from the key itself, its public key object, or its certificate;
+ * the caller frees it. ST_USAGE: there is none, or the type or curve is not one of those above. */
+enum status p11key_public(struct p11_object *key, EVP_PKEY **out);
 
 #endif
