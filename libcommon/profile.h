@@ -1,5 +1,5 @@
-/* Profiles: what the CA issues (certline-profiles(5)). What the profile says wins; what a request asks is
- * only asked, and each difference is reported. */
+/* Profiles: what the CA issues (certline-profiles(5)). What the profile says wins; what a request
+ * asks is only asked, and each difference is reported. */
 #ifndef PROFILE_H
 #define PROFILE_H
 
@@ -39,15 +39,18 @@ int profile_is_ca(const struct profile *p);
 enum profile_reissue profile_reissue(const struct profile *p);
 int64_t profile_renew_before(const struct profile *p); /* seconds */
 
-/* The device's id, by the profile's `device:` rule, from a subject (DER) and requested extensions (may be
- * empty), appended to `id` as text: 1 to 128 octets of UTF-8 without control characters. 0 with `why` set. */
-int profile_device(const struct profile *p, struct span subject, struct span extensions, struct buf *id,
-                   char why[X509_WHY]);
+/* The device's id, by the profile's `device:` rule, from a subject (DER) and requested extensions
+ * (may be empty), appended to `id` as text: 1 to 128 octets of UTF-8 without control characters. 0
+ * with `why` set. */
+int profile_device(const struct profile *p, struct span subject, struct span extensions,
+                   struct buf *id, char why[X509_WHY]);
 
 struct profile_asked {
     struct span subject, spki, extensions; /* of the request; extensions may be empty */
-    struct span set_subject, set_san;      /* what a modCertTemplate says; empty if nothing: it replaces */
-    const char *device;
+    struct span set_subject,
+        set_san;        /* what a modCertTemplate says (Name, GeneralNames); empty if nothing: it
+                           replaces what was asked, and the profile's word still stands above it */
+    const char *device; /* NULL: as profile_device finds it in the subject and the extensions */
 };
 
 struct profile_result {
@@ -58,15 +61,20 @@ struct profile_result {
     char why[X509_WHY];
 };
 
-/* Decides what the certificate will be: key type, subject, extensions, validity; then checks the whole
- * against RFC 5280 and the profile. issuer: the CA's certificate; NULL for a self-signed one. May be called again
- * with the same `out` (buffers are reused). 1, or 0 with fail and why set. */
+/* Decides what the certificate will be: key type, subject, extensions, validity; then checks the
+ * whole against RFC 5280 and the profile. issuer: the CA's certificate; NULL for a self-signed one.
+ * May be called again with the same `out` (buffers are reused). 1, or 0 with fail and why set. */
 int profile_apply(const struct profile *p, const struct profile_asked *asked,
                   const struct x509_cert *issuer, int64_t now, struct profile_result *out);
 void profile_result_free(struct profile_result *r);
-/* Only the part of the judgement that needs no issuer: key type and strength, requested extensions well
- * formed, subject not empty unless the profile makes it. For verify-unit and ra-approve. 1, or 0 with fail and why. */
-int profile_judge(const struct profile *p, const struct profile_asked *asked, enum profile_fail *fail,
-                  char why[X509_WHY]);
+/* Only the part of the judgement that needs no issuer: key type and strength, requested extensions
+ * well formed, subject not empty unless the profile makes it. For verify-unit and ra-approve. 1, or
+ * 0 with fail and why. */
+int profile_judge(const struct profile *p, const struct profile_asked *asked,
+                  enum profile_fail *fail, char why[X509_WHY]);
+
+/* Whether RFC 5280 allows the certificate to be. A serial of no octets is not looked at (not chosen
+ * yet). 0 with `why` set. profile_apply has done it, but for the serial. */
+int profile_lint(const struct x509_tbs *tbs, char why[X509_WHY]);
 
 #endif

@@ -69,6 +69,8 @@ int x509_key_id(struct span spki, unsigned char out[20]);
 int x509_name_parse(const char *text, struct buf *der, char why[X509_WHY]);
 /* RFC 4514 text of a name; freed by the caller; NULL if malformed. */
 char *x509_name_text(struct span name);
+/* Appends a value escaped, to stand behind "CN=" in such a text. */
+void x509_name_quote(struct buf *out, const char *value);
 /* The value of the only attribute of that type as UTF-8, appended. 1; 0: none; -1: several, or
  * malformed, or with a NUL or control character inside. */
 int x509_name_get(struct span name, const char *attribute, struct buf *out);

@@ -31,11 +31,11 @@ int x509_ava_next(struct ava_walk *w, struct ava *out)
 }
 
 /* RFC 4514, 2.4: what a value's text must escape. */
-static void put_escaped(struct buf *out, const struct buf *v)
+static void put_escaped(struct buf *out, struct span v)
 {
-    for (size_t i = 0; i < v->n; i++) {
-        unsigned char c = v->d[i];
-        int edge = (c == ' ' && (!i || i + 1 == v->n)) || (c == '#' && !i);
+    for (size_t i = 0; i < v.n; i++) {
+        unsigned char c = v.p[i];
+        int edge = (c == ' ' && (!i || i + 1 == v.n)) || (c == '#' && !i);
         if (c < 0x20 || c == 0x7f)
             buf_printf(out, "\\%02X", c);
         else if (edge || strchr("\"+,;<>\\", c))
@@ -43,6 +43,11 @@ static void put_escaped(struct buf *out, const struct buf *v)
         else
             buf_char(out, c);
     }
+}
+
+void x509_name_quote(struct buf *out, const char *value)
+{
+    put_escaped(out, (struct span){(const unsigned char *)value, strlen(value)});
 }
 
 static int put_ava_text(struct buf *out, const struct ava *a)
@@ -56,7 +61,7 @@ static int put_ava_text(struct buf *out, const struct ava *a)
         ok = x509_oid_text(a->oid, out);
     buf_char(out, '=');
     if (attr && x509_string_utf8(a->tag, a->value, &v)) {
-        put_escaped(out, &v);
+        put_escaped(out, buf_span(&v));
     } else {
         x509_put(&v, a->tag, a->value.p, a->value.n);
         buf_char(out, '#');
