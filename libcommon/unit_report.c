@@ -94,7 +94,7 @@ void unit_report(const struct unit *u)
     if (u->lots_path)
         buf_printf(&out, "lots: %s\n", u->lots_path);
     buf_printf(&out, "profiles: %s\n", u->profiles_path ? u->profiles_path : "the presets");
-    if (u->role != PATH_ATTACH)
+    if (u->role != PATH_ATTACH && !own->direct)
         buf_printf(&out, "bare keys: %s\n", u->bare_keys ? "yes" : "no");
     io_stdout(out.d, out.n);
     buf_free(&out);

@@ -96,3 +96,22 @@ pki_crl() {
     "${cmd[@]}" -gencrl -crl_lastupdate "$last" -crl_nextupdate "$next" -out "$PKI/$file" \
         2>>"$PKI/log"
 }
+
+# pki_attest NAME SUBJECT ISSUER DAYS [EXTENSION=VALUE...]: a certificate from now on for the public key in
+# NAME.pub, whose private key is somewhere else.
+pki_attest() {
+    local name=$1 subject=$2 issuer=$3 days=$4
+    shift 4
+    [ -e "$PKI/dummy.key" ] || pki_key dummy
+    printf '%s\n' "$@" subjectKeyIdentifier=hash authorityKeyIdentifier=keyid >"$PKI/$name.ext"
+    openssl req -new -utf8 -key "$PKI/dummy.key" -subj "$subject" -out "$PKI/$name.csr" \
+        2>>"$PKI/log" || return
+    openssl x509 -req -in "$PKI/$name.csr" -force_pubkey "$PKI/$name.pub" -CA "$PKI/$issuer.pem" \
+        -CAkey "$PKI/$issuer.key" -days "$days" -sha256 -extfile "$PKI/$name.ext" \
+        -out "$PKI/$name.pem" 2>>"$PKI/log"
+}
+
+pki_unit_attest() { # NAME ROLE ISSUER DAYS [CN]
+    pki_attest "$1" "/CN=${5-$1}" "$3" "$4" keyUsage=critical,digitalSignature \
+        extendedKeyUsage="$(pki_role "$2")"
+}
