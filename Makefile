@@ -17,7 +17,7 @@ MODULES = status diag alloc buf clock io launch opt \
 	x509 csr anchor path profile \
 	cms cmc layers \
 	lot ledger issue \
-	unit judge hop
+	unit judge direct hop
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))
 

@@ -12,9 +12,21 @@ static _Noreturn void failed(void)
     diag_exit(ST_TEMP, "SignedData: %s", diag_openssl());
 }
 
-static void put_certs(SignedData *sd, const struct span *certs, size_t n)
+static int listed(struct span der, const struct span *certs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (buf_same(certs[i], der))
+            return 1;
+    return 0;
+}
+
+/* Those of certs that are not in `but` already: the bag is a SET. */
+static void put_certs(SignedData *sd, const struct span *certs, size_t n, const struct span *but,
+                      size_t n_but)
 {
     for (size_t i = 0; i < n; i++) {
+        if (listed(certs[i], but, n_but))
+            continue;
         ASN1_STRING *s = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
         if (!s || !ASN1_STRING_set(s, certs[i].p, (int)certs[i].n) ||
             !sk_ASN1_STRING_push(sd->certificates, s))
@@ -84,8 +96,8 @@ enum status cms_sign(struct signer *s, enum cms_type type, struct span content,
     if (!ASN1_INTEGER_set(sd->version, 3) || !ASN1_INTEGER_set(si->version, 1) ||
         !ASN1_STRING_set(sd->encapContentInfo->eContent, content.p, (int)content.n))
         failed();
-    put_certs(sd, chain, n_chain);
-    put_certs(sd, other, n_other);
+    put_certs(sd, chain, n_chain, NULL, 0);
+    put_certs(sd, other, n_other, chain, n_chain);
     put_sid(si, &cert);
     put_algorithms(sd, si, s, attrs.md);
     sk_SignerInfo_push(sd->signerInfos, si);

@@ -88,7 +88,8 @@ static int open_layer(struct layers *m, struct span der, struct path *p,
     enum path_role role = (enum path_role)role_at(m->direction, rule->receiver, i);
     char w[CMS_WHY];
     const unsigned char *tid = m->tid;
-    m->cms[i] = cms_parse(der, w);
+    if (!m->cms[i]) /* the outermost was opened to see the direction */
+        m->cms[i] = cms_parse(der, w);
     if (!m->cms[i])
         goto bad;
     if (cms_peek_type(m->cms[i]) != (m->direction == LAYERS_UP ? CMS_PKI_DATA : CMS_PKI_RESPONSE)) {
@@ -114,11 +115,10 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
                         struct layers *out, char why[CMS_WHY])
 {
     memset(out, 0, sizeof *out);
-    struct cms *peek = cms_parse(der, why);
-    if (!peek)
+    out->cms[0] = cms_parse(der, why);
+    if (!out->cms[0])
         return ST_INPUT;
-    out->direction = cms_peek_type(peek) == CMS_PKI_DATA ? LAYERS_UP : LAYERS_DOWN;
-    cms_free(peek);
+    out->direction = cms_peek_type(out->cms[0]) == CMS_PKI_DATA ? LAYERS_UP : LAYERS_DOWN;
     if (role_at(out->direction, rule->receiver, 0) < 0) {
         layers_bad(why, "a %s, which %s does not take",
                    out->direction == LAYERS_UP ? "request" : "response",
