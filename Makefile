@@ -1,4 +1,4 @@
-# certline: `make`, `make check`, `make lint`, `make install PREFIX=/usr/local DESTDIR=`.
+# certline: `make`, `make check`, `make lint`, `make install PREFIX=/usr/local DESTDIR=`, `make uninstall`.
 
 VERSION = 0.1.0
 PREFIX = /usr/local
@@ -64,9 +64,60 @@ $(BUILD)/t/%.so: t/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
+test-programs: $(patsubst t/%-test.c,$(BUILD)/t/%-test,$(wildcard t/*-test.c)) \
+	$(patsubst t/%-shim.c,$(BUILD)/t/%-shim.so,$(wildcard t/*-shim.c))
+
+# libFuzzer's programs: CC=clang.
+FUZZ = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(BUILD)/fuzz/%: t/fuzz/%.c $(SRC)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(FUZZ) -o $@ $^ $(LDLIBS)
+
+fuzz-programs: $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+check:
+	scripts/test
+
+lint: all
+	BUILD=$(BUILD) scripts/lint-layers
+	BUILD=$(BUILD) scripts/lint-options
+	scripts/lint-tree
+
+completions: $(BIN)
+	@mkdir -p $(BUILD)/completions/bash $(BUILD)/completions/zsh $(BUILD)/completions/fish
+	@for p in $(PROGRAMS); do \
+		scripts/completions bash $(BUILD)/bin/$$p >$(BUILD)/completions/bash/$$p && \
+		scripts/completions zsh $(BUILD)/bin/$$p >$(BUILD)/completions/zsh/_$$p && \
+		scripts/completions fish $(BUILD)/bin/$$p >$(BUILD)/completions/fish/$$p.fish || exit 1; \
+	done
+
+# What goes where: FILES:FOLDER. install and uninstall walk the same list.
+INSTALLED = $(foreach p,$(PROGRAMS),$(BUILD)/bin/$(p):$(BINDIR)) \
+	$(foreach n,1 5 7,$(foreach f,$(wildcard man/*.$(n)),$(f):$(MANDIR)/man$(n))) \
+	$(foreach p,$(PROGRAMS),$(BUILD)/completions/bash/$(p):$(BASHDIR) \
+		$(BUILD)/completions/zsh/_$(p):$(ZSHDIR) $(BUILD)/completions/fish/$(p).fish:$(FISHDIR)) \
+	$(foreach f,README.md LICENSE,$(f):$(DOCDIR)) \
+	$(foreach f,$(wildcard examples/*),$(f):$(DOCDIR)/examples)
+
+install: all completions
+	@for pair in $(INSTALLED); do \
+		file=$${pair%%:*} dir=$(DESTDIR)$${pair#*:} mode=644; \
+		[ -x $$file ] && mode=755; \
+		install -d $$dir && install -m $$mode $$file $$dir/ || exit 1; \
+	done
+
+uninstall:
+	@for pair in $(INSTALLED); do \
+		file=$${pair%%:*}; rm -f $(DESTDIR)$${pair#*:}/$${file##*/}; \
+	done
+	@rmdir $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR) 2>/dev/null || :
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+print-%:
+	@echo $($*)
+
+.PHONY: all test-programs fuzz-programs check lint completions install uninstall clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/lib/*.d $(BUILD)/cmd/*.d)
