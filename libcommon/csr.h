@@ -28,4 +28,18 @@ enum status csr_make(struct signer *s, struct span subject, struct span extensio
 int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct span extensions,
                   struct buf *out);
 
+/* A key pair that was just made. */
+struct csr_key {
+    EVP_PKEY *key;
+    struct buf spki;  /* SubjectPublicKeyInfo */
+    struct buf pkcs8; /* OneAsymmetricKey in DER (RFC 5958): secret */
+};
+/* type: "P-256", "P-384", "RSA-2048", "RSA-3072", "RSA-4096" or "Ed25519", in any case. 0 if it is
+ * none of these; a failing library ends the process. The P-256 way takes little more than the
+ * generation itself. */
+int csr_key_make(const char *type, struct csr_key *out);
+int csr_key_known(const char *type);
+/* Wipes what is secret; the struct can be used again. */
+void csr_key_free(struct csr_key *k);
+
 #endif
