@@ -33,6 +33,9 @@ CPPFLAGS += -std=c11 -D_GNU_SOURCE -DCERTLINE_VERSION='"$(VERSION)"' -Ilibcommon
 LDFLAGS += -pie -Wl,-z,relro,-z,now
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -ldl
 
+# A build folder may say how everything in it is built: CC, CFLAGS, HARDEN.
+-include $(BUILD)/config.mk
+
 SRC = $(foreach m,$(MODULES),$(wildcard libcommon/$(m).c libcommon/$(m)_*.c))
 OBJ = $(sort $(SRC:libcommon/%.c=$(BUILD)/lib/%.o))
 BIN = $(PROGRAMS:%=$(BUILD)/bin/%)
