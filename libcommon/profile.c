@@ -23,6 +23,7 @@ static const char *const basics[] = {"absent", "end-entity", "ca", NULL};
 static const char *const presets[] = {
     "plain",  "root",       "sub-ca",     "attach",  "verify-unit", "ra-approve", "ca-sign",
     "idevid", "tls-client", "tls-server", "eap-tls", "ipsec",       NULL};
+#define PRESETS (sizeof presets / sizeof *presets - 1)
 
 #define AT(field) offsetof(struct profile_text, field)
 
@@ -124,20 +125,21 @@ static int read_all(struct profiles *ps)
     if (cfg_kind(list) != CFG_LIST || cfg_size(list) > PROFILES_MAX)
         return cfg_bad(ps->cfg, list, "\"profiles\" must be a list of at most %d profiles",
                        PROFILES_MAX);
-    ps->v = alloc_zero(cfg_size(list), sizeof *ps->v);
+    ps->v = alloc_zero(cfg_size(list) + PRESETS, sizeof *ps->v);
     for (size_t i = 0; i < cfg_size(list); i++)
         if (!read_one(ps, cfg_item(list, i)))
             return 0;
     return 1;
 }
 
+/* A preset can be used by its name, unless the file has a profile of that name. */
 static void use_presets(struct profiles *ps)
 {
-    size_t n = sizeof presets / sizeof *presets - 1;
-    ps->v = alloc_zero(n, sizeof *ps->v);
     for (const struct profile_preset *q = profile_presets + 1; q->name; q++) {
         const char *field;
         char why[X509_WHY];
+        if (profiles_find(ps, q->name))
+            continue;
         ps->v[ps->n].t = q->text;
         int ok = profile_compile(&ps->v[ps->n++], &field, why);
         assert(ok);
@@ -148,15 +150,14 @@ static void use_presets(struct profiles *ps)
 struct profiles *profiles_load(const char *path)
 {
     struct profiles *ps = alloc_zero(1, sizeof *ps);
-    if (!path) {
-        use_presets(ps);
-        return ps;
+    if (!path)
+        ps->v = alloc_zero(PRESETS, sizeof *ps->v);
+    else if (!(ps->cfg = cfg_load(path)) || !read_all(ps)) {
+        profiles_free(ps);
+        return NULL;
     }
-    ps->cfg = cfg_load(path);
-    if (ps->cfg && read_all(ps))
-        return ps;
-    profiles_free(ps);
-    return NULL;
+    use_presets(ps);
+    return ps;
 }
 
 void profiles_free(struct profiles *ps)

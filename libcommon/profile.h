@@ -9,7 +9,7 @@
 #include "buf.h"
 #include "x509.h"
 
-struct profiles; /* a file, or the presets alone */
+struct profiles; /* those of a file, and the presets that it does not replace */
 struct profile;
 
 /* RFC 5272 section 6.1.4, CMCFailInfo, as far as judges use it. */
@@ -26,7 +26,8 @@ enum profile_fail {
 
 enum profile_reissue { REISSUE_NEVER, REISSUE_RENEWAL, REISSUE_ALWAYS };
 
-/* path NULL: only the presets, each as a profile of its own name. NULL after a warning. */
+/* path NULL: only the presets, each as a profile of its own name; they are there beside a file's,
+ * too. NULL after a warning. */
 struct profiles *profiles_load(const char *path);
 void profiles_free(struct profiles *ps);
 /* NULL if there is none of that name. */

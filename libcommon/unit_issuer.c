@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include <openssl/x509v3.h>
 
 #include "alloc.h"
@@ -74,12 +74,20 @@ static int line_ok(struct unit *u, const char *path)
     return 1;
 }
 
+/* Whether there is a certificate yet. `ca-sign --self-signed >FILE` finds the FILE that the shell
+ * has just made. */
+static int not_there(const char *path)
+{
+    struct stat st;
+    return !path || stat(path, &st) || !st.st_size;
+}
+
 enum status unit_issuer_open(struct unit *u)
 {
     const struct unit_own *own = unit_own(u);
     const char *path = own->conf.issuer_certificate;
     struct buf der[UNIT_CHAIN + 2] = {{0}};
-    if (u->role != PATH_CA_SIGN || (own->direct && (!path || access(path, F_OK))))
+    if (u->role != PATH_CA_SIGN || (own->direct && not_there(path)))
         return ST_OK;
     int n = unit_certs_read(path, der, UNIT_CHAIN + 2);
     int ok =
