@@ -153,9 +153,11 @@ static int take_type(struct build *b, const char **p, const struct attr **attr, 
         const unsigned char *oid = b->der.d + b->ava[b->n].at;
         *attr = x509_attr_oid((struct span){oid + 2, b->der.n - b->ava[b->n].at - 2});
     }
-    ++*p;
-    skip_spaces(p);
     free(name);
+    if (ok) {
+        ++*p; /* = */
+        skip_spaces(p);
+    }
     return ok;
 }
 
