@@ -7,6 +7,8 @@
 #include <openssl/x509v3.h>
 
 #include "alloc.h"
+#include "diag.h"
+#include "clock.h"
 
 #define REMEMBERED 256
 #define ID_MOST 64 /* ub-common-name, RFC 5280, Appendix A */
@@ -64,6 +66,13 @@ int path_refresh(struct path *p)
     int changed = anchor_refresh(p->anchor);
     if (changed == 1)
         forget(p);
+    if (changed >= 0 && clock_now() >= anchor_crls_until(p->anchor)) {
+        char until[CLOCK_TEXT];
+        clock_format(anchor_crls_until(p->anchor), until);
+        diag_warn("a CRL is past its nextUpdate, %s", until);
+        diag_hint("put a newer one in place; nothing is let through without");
+        return -1;
+    }
     return changed;
 }
 

@@ -31,7 +31,8 @@ struct path;
 
 struct path *path_new(struct anchor *a); /* a is borrowed */
 void path_free(struct path *p);
-/* anchor_refresh; forgets what was found good when a CRL changed. As anchor_refresh. */
+/* anchor_refresh; forgets what was found good when a CRL changed. As anchor_refresh; -1, too, when
+ * a CRL is past its nextUpdate: a unit must not go on, and it is not the sender's fault. */
 int path_refresh(struct path *p);
 
 /* Checks the unit certificate `cert` at time `now`: issued directly by the unit CA, path to a root,
