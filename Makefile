@@ -17,7 +17,7 @@ MODULES = status diag alloc buf clock io launch opt progress \
 	x509 csr anchor path profile \
 	cms cmc layers \
 	lot ledger issue \
-	unit judge direct hop
+	unit judge direct intake deliver hop
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))
 

@@ -1,0 +1,185 @@
+/* attach: the certificate attaching unit. Up: makes messages of requests and public keys. Down:
+ * checks the answers and puts the certificates on their devices. */
+#include <errno.h>
+#include <string.h>
+
+#include "cms.h"
+#include "deliver.h"
+#include "diag.h"
+#include "intake.h"
+#include "io.h"
+#include "opt.h"
+#include "progress.h"
+
+#define COMMAND_OUTPUT (128 * 1024) /* octets: PEM of the largest request there can be */
+
+static const char *config;
+static int up, down, check, bar, unanswered, resend;
+static long jobs, seconds;
+static struct intake_options in;
+static struct deliver_options out;
+
+static const struct opt options[] = {
+    {'c', "config", OPT_STRING, &config, "FILE", "the unit's configuration",
+     "/etc/certline/attach.yaml", 0, 0},
+    {0, "lot", OPT_STRING, &in.lot, "NAME", "up: the lot that the devices belong to", NULL, 0, 0},
+    {0, "profile", OPT_STRING, &in.profile, "NAME",
+     "up: what is asked for, if the lot does not say", NULL, 0, 0},
+    {0, "list", OPT_STRING, &in.list, "FILE", "up: device list that says whose a public key is",
+     NULL, 0, 0},
+    {0, "get", OPT_STRING, &in.get, "CMD",
+     "up: run CMD for each device of the list, it prints the request or public key", NULL, 0, 0},
+    {'o', "out", OPT_STRING, &out.out, "DIR",
+     "down: write to DIR/{device}.pem, or to a name with {device}, {lot}, {profile}, {serial}",
+     NULL, 0, 0},
+    {0, "put", OPT_STRING, &out.put, "CMD",
+     "down: run CMD for each device, it gets the certificate on stdin", NULL, 0, 0},
+    {0, "read-back", OPT_STRING, &out.read_back, "CMD",
+     "down: CMD prints what the device then holds", NULL, 0, 0},
+    {0, "token", OPT_STRING, &out.token, "URI",
+     "down: write the certificate into the token of its key", NULL, 0, 0},
+    {0, "chain", OPT_FLAG, &out.chain, NULL, "down: add the issuers to each certificate", NULL, 0,
+     0},
+    {0, "print", OPT_FLAG, &out.print, NULL, "down: print the certificates all the same", NULL, 0,
+     0},
+    {'j', "jobs", OPT_NUMBER, &jobs, "N", "commands at a time", "4", 1, 256},
+    {0, "timeout", OPT_NUMBER, &seconds, "S", "seconds that one command may take", "60", 1, 86400},
+    {0, "up", OPT_FLAG, &up, NULL, "take requests only", NULL, 0, 0},
+    {0, "down", OPT_FLAG, &down, NULL, "take answers only", NULL, 0, 0},
+    {0, "unanswered", OPT_FLAG, &unanswered, NULL, "list the devices that have no answer", NULL, 0,
+     0},
+    {0, "resend", OPT_FLAG, &resend, NULL, "send the messages of these devices again", NULL, 0, 0},
+    {0, "check", OPT_FLAG, &check, NULL, "check configuration, key, certificate and ledger", NULL,
+     0, 0},
+    {'p', "progress", OPT_FLAG, &bar, NULL, "show progress on a terminal", NULL, 0, 0},
+    {0}};
+
+static const struct opt_program program = {
+    .name = "attach",
+    .synopsis = "[-pv] [-c FILE] [--lot NAME] [-o DIR] [--up | --down | --unanswered | --resend | "
+                "--check] < requests-or-answers",
+    .purpose = "Sends requests of devices up a line of units; puts certificates on the devices.",
+    .options = options};
+
+static void modes_ok(void)
+{
+    int only_up = up || in.get || in.list || in.profile;
+    int only_down = down || out.out || out.put || out.token || out.print || out.chain;
+    if (check + unanswered + resend > 1)
+        opt_wrong(&program, "--check, --unanswered and --resend exclude each other");
+    if (only_up && only_down)
+        opt_wrong(&program, "options for the way up and for the way down");
+    if (in.get && !in.list)
+        opt_wrong(&program, "--get needs --list");
+    if (out.read_back && !out.put)
+        opt_wrong(&program, "--read-back needs --put");
+    if ((up || in.get) && !in.lot)
+        opt_wrong(&program, "--lot is missing");
+    up = only_up;
+    down = only_down;
+}
+
+static enum status wrong_way(const struct pem_block *b, const char *why)
+{
+    diag_warn("stdin:%lu: a block \"%s\" %s", b->line, b->label, why);
+    return ST_INPUT;
+}
+
+/* Neither requests nor answers. */
+static enum status no_way(enum pem_result got, const struct pem_block *b)
+{
+    if (got == PEM_BLOCK)
+        return wrong_way(b, "is neither request nor answer");
+    if (got == PEM_BAD)
+        diag_warn("stdin:%lu: %s", b->line, b->why);
+    else
+        diag_warn("stdin: %s", got == PEM_FAIL ? strerror(errno) : "nothing that can be read");
+    return got == PEM_FAIL || io_stopping() ? ST_TEMP : ST_INPUT;
+}
+
+static enum status go_up(struct unit *u, struct pem *pem, enum pem_result got, struct pem_block *b)
+{
+    if (!in.lot)
+        opt_wrong(&program, "--lot is missing: requests are read");
+    if (bar)
+        progress_start("requests sent");
+    return intake_run(u, &in, pem, got, b);
+}
+
+static enum status go_down(struct unit *u, struct pem *pem, enum pem_result got,
+                           struct pem_block *b)
+{
+    if (bar)
+        progress_start("answers");
+    return deliver_run(u, &out, pem, got, b);
+}
+
+/* The first block says which way it goes. */
+static enum status both_ways(struct unit *u)
+{
+    struct pem *pem = pem_open(0, CMS_MAX, down ? PEM_STRICT : 0);
+    struct pem_block b;
+    enum pem_result got = pem_next(pem, &b, 1);
+    int cms = (got == PEM_BLOCK || got == PEM_BAD) && !strcmp(b.label, "CMS");
+    enum status st;
+    if (got == PEM_END && !pem_octets(pem) && !io_stopping()) {
+        diag_warn("stdin was empty");
+        diag_hint("a stage before this one ended early: see what it said");
+        st = ST_EMPTY;
+    } else if (up && cms) {
+        st = wrong_way(&b, "where requests are read");
+    } else if (down && b.label[0] && intake_label(b.label)) {
+        st = wrong_way(&b, "where answers are read");
+    } else if (down || cms) {
+        st = go_down(u, pem, got, &b);
+    } else if (in.lot || (got == PEM_BLOCK && intake_label(b.label))) {
+        st = go_up(u, pem, got, &b);
+    } else {
+        st = no_way(got, &b);
+    }
+    pem_close(pem);
+    return st;
+}
+
+static enum status work(struct unit *u)
+{
+    if (check) {
+        unit_report(u);
+        return ST_OK;
+    }
+    if (unanswered)
+        return intake_unanswered(u);
+    if (resend)
+        return intake_resend(u);
+    if (in.get) {
+        if (bar)
+            progress_start("requests sent");
+        return intake_get(u, &in);
+    }
+    return both_ways(u);
+}
+
+int main(int argc, char **argv)
+{
+    struct unit *u = NULL;
+    struct launch *l = NULL;
+    io_init();
+    opt_parse(&program, argc, argv);
+    modes_ok();
+    if (!check && !unanswered && !resend && !in.get)
+        opt_want_stdin(&program);
+    if (!deliver_options_ok(&out))
+        return ST_USAGE;
+    /* Nothing forks once a token is open. */
+    if (in.get || out.put)
+        in.launch = out.launch = l = launch_start((int)jobs, (int)seconds, COMMAND_OUTPUT);
+    enum status st = unit_open(PATH_ATTACH, config, &u);
+    if (st == ST_OK)
+        st = work(u);
+    progress_end();
+    diag_note("%lu private key operations", signer_count());
+    unit_close(u);
+    signer_finish();
+    launch_end(l);
+    return (int)st;
+}
