@@ -12,7 +12,7 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 # The layers of the library, lowest first: a module includes only what stands before it (`make lint`). A
 # module is libcommon/NAME.h, libcommon/NAME.c and, where one file would be too long, libcommon/NAME_*.c.
 MODULES = status diag alloc buf clock io launch opt progress \
-	pem der yaml config csv \
+	pem der config csv \
 	p11 p11key p11prov signer \
 	x509 csr anchor path profile \
 	cms cmc layers \

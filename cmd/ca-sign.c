@@ -66,7 +66,8 @@ static enum status issue_one(struct ca *ca, const struct layers *m, size_t i,
                              const struct judge_rules *r, struct judge_fail *f)
 {
     struct judge_item it;
-    if (!judge_item(m, i, r, &it, f) || !judge_pop(&it, r, f))
+    if (!judge_item(m, i, r, &it, f) ||
+        !profile_judge(r->profile, &it.asked, &f->code, f->why) || !judge_pop(&it, r, f))
         return ST_REFUSED;
     struct issue_request q = {.profile = r->profile,
                               .asked = it.asked,

@@ -118,7 +118,7 @@ static int judge_one(struct unit *u, const struct layers *m, size_t i, const str
     struct judge_item it;
     struct csv_row row;
     struct buf *subject = &w->subjects[w->n_subjects++];
-    if (!judge_item(m, i, r, &it, f) || !judge_pop(&it, r, f) || !alone(m, i, f))
+    if (!judge_item(m, i, r, &it, f) || !alone(m, i, f))
         return 0;
     int listed = lots_device(u->lots, r->lot, it.device, &row);
     if (listed < 0)
@@ -136,7 +136,8 @@ static int judge_one(struct unit *u, const struct layers *m, size_t i, const str
         it.asked.subject = set;
     else if (set.n && !buf_same(set, it.asked.subject))
         it.asked.set_subject = set;
-    if (!profile_judge(r->profile, &it.asked, &f->code, f->why))
+    /* The signature is the dearest check: it comes last. */
+    if (!profile_judge(r->profile, &it.asked, &f->code, f->why) || !judge_pop(&it, r, f))
         return 0;
     if (it.item->kind == CMC_KEY)
         w->crms[w->n_crms++] = (struct cmc_crm){it.item->id, set, it.item->der};
