@@ -41,6 +41,7 @@ enum status ledger_failed(const struct ledger *l, sqlite3 *db)
 enum status ledger_open(const char *path, const char *unit, struct ledger **out)
 {
     struct ledger *l = alloc_zero(1, sizeof *l);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* it counts under a lock; refused once SQLite runs */
     /* SQLite gives names such as ":memory:" and "file:..." a meaning of their own. */
     l->path = alloc_printf("%s%s", path[0] != '/' && strchr(path, ':') ? "./" : "", path);
     l->unit = alloc_str(unit);
@@ -69,6 +70,7 @@ void ledger_close(struct ledger *l)
     sqlite3_close(l->db);
     EVP_MD_CTX_free(l->md);
     EVP_MD_free(l->sha256);
+    ledger_seen_free(l);
     buf_free(&l->scratch);
     free(l->path);
     free(l->unit);
@@ -101,6 +103,7 @@ enum status ledger_begin(struct ledger *l)
     if (st != ST_OK)
         return st;
     l->open = 1;
+    ledger_seen_forget(l, 0);
     l->pending = l->committed;
     st = read_newest(l);
     if (st != ST_OK)
@@ -117,6 +120,7 @@ enum status ledger_commit(struct ledger *l)
         return st;
     }
     l->open = 0;
+    ledger_seen_forget(l, 0);
     l->committed = l->pending;
     return ST_OK;
 }
@@ -128,6 +132,7 @@ void ledger_abort(struct ledger *l)
     /* After some failures SQLite has rolled back by itself. */
     if (!sqlite3_get_autocommit(l->db))
         ledger_run_sql(l, ledger_sql(l, LEDGER_SQL_ROLLBACK));
+    ledger_seen_forget(l, l->pending.n != l->committed.n);
     l->open = 0;
 }
 
@@ -215,6 +220,8 @@ enum status ledger_add(struct ledger *l, const struct ledger_entry *given)
     sqlite3_bind_blob(st, LEDGER_COLUMN_COUNT + 3, head, sizeof head, SQLITE_STATIC);
     done = ledger_run_sql(l, st);
     sqlite3_clear_bindings(st);
+    if (done == ST_OK && e.kind == LEDGER_ISSUED)
+        done = ledger_seen_add(l, &e);
     if (done != ST_OK)
         return done;
     memcpy(l->pending.head, head, sizeof head);

@@ -39,6 +39,12 @@ static void finish(struct ledger *l, struct span tail, unsigned char out[LEDGER_
         diag_exit(ST_TEMP, "SHA-256: %s", diag_openssl());
 }
 
+void ledger_hash_text(struct ledger *l, struct span s, unsigned char out[LEDGER_HASH])
+{
+    buf_reset(&l->scratch);
+    finish(l, s, out);
+}
+
 void ledger_hash_writer(struct ledger *l, const struct ledger_writer *w,
                         unsigned char out[LEDGER_HASH])
 {
@@ -139,7 +145,8 @@ static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int6
     if (!hash || sqlite3_column_bytes(st, LEDGER_COLUMN_COUNT + 2) != LEDGER_HASH ||
         memcmp(hash, chain->head, LEDGER_HASH))
         return bad_entry(l, id, "its hash does not fit the chain");
-    return 1;
+    int has = e.kind == LEDGER_ISSUED ? ledger_seen_has(l, &e) : 1;
+    return has ? has > 0 : bad_entry(l, id, "it is missing in the index");
 }
 
 int ledger_verify(struct ledger *l, int64_t *entries)

@@ -92,27 +92,6 @@ enum status ledger_by_tid(struct ledger *l, enum ledger_kind kind, struct span t
     return walk(l, st, each, arg);
 }
 
-enum status ledger_by_device(struct ledger *l, const char *owner, const char *profile,
-                             const char *device, ledger_each *each, void *arg)
-{
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_BY_DEVICE);
-    if (!st)
-        return ST_TEMP;
-    sqlite3_bind_text(st, 1, device, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 2, owner, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 3, profile, -1, SQLITE_STATIC);
-    return walk(l, st, each, arg);
-}
-
-enum status ledger_by_key(struct ledger *l, struct span key, ledger_each *each, void *arg)
-{
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_BY_KEY);
-    if (!st)
-        return ST_TEMP;
-    ledger_bind_span(st, 1, key);
-    return walk(l, st, each, arg);
-}
-
 static enum status run_marks(struct ledger *l, struct span run, struct ledger_run *out)
 {
     sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_RUN);

@@ -15,9 +15,8 @@
 #define TEXT(x) #x
 #define NUMBER(x) TEXT(x)
 
-/* STRICT tables, no default values, nothing derived: what is in a row is what the hash covers. The
- * index by key takes 8 octets of the hash, so that a row costs little; ledger_by_key compares the
- * rest. */
+/* STRICT tables, no default values: what is in a row of entry or writer is what its hash covers.
+ * fresh and seen are ledger_seen.c's index. */
 static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE writer (id INTEGER PRIMARY KEY, nonce BLOB NOT NULL, unit TEXT NOT NULL,"
@@ -29,8 +28,10 @@ static const char schema[] =
     "STRICT;"
     "CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;"
     "CREATE INDEX entry_run ON entry (kind, run) WHERE kind <= 3;"
-    "CREATE INDEX entry_device ON entry (device) WHERE kind = 12;"
-    "CREATE INDEX entry_key ON entry (substr(key, 1, 8)) WHERE kind = 12;"
+    "CREATE TABLE fresh (entry INTEGER PRIMARY KEY, key INTEGER NOT NULL, device INTEGER NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE seen (mark INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (mark, entry))"
+    " STRICT, WITHOUT ROWID;"
     "CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN"
     " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
     "CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN"

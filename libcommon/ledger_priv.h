@@ -27,8 +27,13 @@ enum ledger_sql {
     LEDGER_SQL_ADD,
     LEDGER_SQL_BY_ID,
     LEDGER_SQL_BY_TID,
-    LEDGER_SQL_BY_DEVICE,
-    LEDGER_SQL_BY_KEY,
+    LEDGER_SQL_FRESH,
+    LEDGER_SQL_FRESH_ENDS,
+    LEDGER_SQL_FRESH_ADD,
+    LEDGER_SQL_FRESH_CLEAR,
+    LEDGER_SQL_SEEN,
+    LEDGER_SQL_SEEN_ADD,
+    LEDGER_SQL_HAS_MARK,
     LEDGER_SQL_RUN,
     LEDGER_SQL_RUN_DEVICES,
     LEDGER_SQL_RUN_UNANSWERED,
@@ -55,6 +60,7 @@ struct ledger {
     EVP_MD *sha256;
     EVP_MD_CTX *md;
     struct buf scratch;
+    struct ledger_fresh *fresh; /* of ledger_seen.c; NULL until the first look-up */
 };
 
 /* A row of the table writer. */
@@ -80,6 +86,15 @@ void ledger_bind_span(sqlite3_stmt *st, int at, struct span s);
 /* The row's columns from `LEDGER_COLUMNS` on; borrowed until the next step. */
 void ledger_read_row(sqlite3_stmt *st, struct ledger_entry *e);
 
+/* Adds a LEDGER_ISSUED to the index. */
+enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e);
+/* Whether the index has it; -1 after a warning. */
+int ledger_seen_has(struct ledger *l, const struct ledger_entry *e);
+/* At the start and end of a transaction. changed: what it added did not stay. */
+void ledger_seen_forget(struct ledger *l, int changed);
+void ledger_seen_free(struct ledger *l);
+
+void ledger_hash_text(struct ledger *l, struct span s, unsigned char out[LEDGER_HASH]);
 /* The first link of a writer's chain. */
 void ledger_hash_writer(struct ledger *l, const struct ledger_writer *w,
                         unsigned char out[LEDGER_HASH]);

@@ -32,10 +32,17 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_BY_ID] = ALL " FROM entry WHERE id = ?1",
     [LEDGER_SQL_BY_TID] = ALL " FROM entry WHERE tid = ?1 AND kind = ?2 AND kind IS NOT 12"
                               " AND (?3 IS NULL OR unit = ?3) ORDER BY id",
-    [LEDGER_SQL_BY_DEVICE] = ALL " FROM entry WHERE kind = 12 AND device = ?1 AND owner IS ?2"
-                                 " AND profile IS ?3 ORDER BY id",
-    [LEDGER_SQL_BY_KEY] = ALL " FROM entry WHERE kind = 12 AND substr(key, 1, 8) = substr(?1, 1, 8)"
-                              " AND key = ?1 ORDER BY id",
+    [LEDGER_SQL_FRESH] = "SELECT entry, key, device FROM fresh WHERE entry > ?1 ORDER BY entry",
+    [LEDGER_SQL_FRESH_ENDS] =
+        "SELECT (SELECT min(entry) FROM fresh), (SELECT max(entry) FROM fresh)",
+    [LEDGER_SQL_FRESH_ADD] = "INSERT INTO fresh (entry, key, device) VALUES (?1, ?2, ?3)",
+    [LEDGER_SQL_FRESH_CLEAR] = "DELETE FROM fresh",
+    [LEDGER_SQL_SEEN] = "SELECT entry FROM seen WHERE mark = ?1 ORDER BY entry",
+    [LEDGER_SQL_SEEN_ADD] = "INSERT INTO seen (mark, entry) VALUES (?1, ?2)"
+                            " ON CONFLICT DO NOTHING", /* one entry, key and device alike */
+    [LEDGER_SQL_HAS_MARK] =
+        "SELECT EXISTS (SELECT 1 FROM seen WHERE mark = ?1 AND entry = ?2)"
+        " OR EXISTS (SELECT 1 FROM fresh WHERE entry = ?2 AND ?1 IN (key, device))",
     [LEDGER_SQL_RUN] = "SELECT kind, sum(status), sum(part) FROM entry WHERE kind IN (1, 2)"
                        " AND kind <= 3 AND run = ?1 GROUP BY kind",
     [LEDGER_SQL_RUN_DEVICES] =

@@ -1,5 +1,6 @@
 /* libFuzzer: any octets as a CSV file. What csv_next gives, csv_at gives again; names and fields
- * are within their limits; the reader comes to its end. */
+ * are within their limits; the reader comes to its end. Run it with -close_fd_mask=2: nearly every
+ * input gives a warning. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static int quiet;
-    if (!quiet++ && !freopen("/dev/null", "w", stderr)) /* a warning for nearly every input */
-        abort();
     int fd = memfd_create("csv", MFD_CLOEXEC);
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
