@@ -197,11 +197,11 @@ void p11_fault_hint(struct p11_fault *ft, const char *fmt, ...)
     va_end(ap);
 }
 
-enum status p11_fault_rv(struct p11_fault *ft, const char *call, CK_RV rv)
+enum status p11_fault_rv(struct p11_fault *ft, const char *who, const char *call, CK_RV rv)
 {
     int again = p11_step(rv) == P11_STEP_RESTART || p11_step(rv) == P11_STEP_SESSION;
     enum status st = p11_step(rv) == P11_STEP_CONFIG ? ST_USAGE : ST_TEMP;
-    p11_fault(ft, st, again, "%s: %s", call, p11_rv_name(rv));
+    p11_fault(ft, st, again, "%s: %s: %s", who, call, p11_rv_name(rv));
     if (rv == CKR_SESSION_COUNT)
         p11_fault_hint(ft, "all sessions of the token are taken: end programs that use it");
     return st;

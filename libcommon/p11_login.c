@@ -93,9 +93,15 @@ static enum status log_in(struct p11_token *t, CK_FLAGS flags, char *pin, size_t
     CK_RV rv = t->m->f->C_Login(t->session, CKU_USER, n ? (CK_UTF8CHAR *)pin : NULL, n);
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
         return ST_OK;
+    if (rv == CKR_USER_PIN_NOT_INITIALIZED) { /* no PIN was compared; SoftHSM says so in a
+                                                 collision, too */
+        p11_fault(ft, ST_USAGE, 1, "token \"%s\": has no user PIN yet", t->label);
+        p11_fault_hint(ft, "the security officer sets the first one");
+        return ft->st;
+    }
     if (p11_step(rv) == P11_STEP_CONFIG)
         return pin_refused(t, rv, ft);
-    return p11_fault_rv(ft, "C_Login", rv);
+    return p11_fault_rv(ft, t->label, "C_Login", rv);
 }
 
 static enum status enter_once(struct p11_token *t, char *pin, size_t n, struct p11_fault *ft)
@@ -106,7 +112,7 @@ static enum status enter_once(struct p11_token *t, char *pin, size_t n, struct p
         return ft->st;
     CK_RV rv = t->m->f->C_OpenSession(t->slot, flags, NULL, NULL, &t->session);
     if (rv != CKR_OK)
-        return p11_fault_rv(ft, "C_OpenSession", rv);
+        return p11_fault_rv(ft, t->label, "C_OpenSession", rv);
     if (log_in(t, info.flags, pin, n, ft) != ST_OK) {
         t->m->f->C_CloseSession(t->session);
         return ft->st;

@@ -89,7 +89,7 @@ enum status p11_module_up(struct p11_module *m, struct p11_fault *ft)
         rv = m->f->C_Initialize(NULL);
     ERR_clear_error(); /* SoftHSM leaves errors in the queue, which are not ours to report */
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
-        return p11_fault_rv(ft, "C_Initialize", rv);
+        return p11_fault_rv(ft, m->path, "C_Initialize", rv);
     m->up = 1;
     m->gen++;
     return ST_OK;

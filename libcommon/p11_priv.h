@@ -17,8 +17,8 @@ enum status p11_fault(struct p11_fault *ft, enum status st, int again, const cha
     __attribute__((format(printf, 4, 5)));
 void p11_fault_hint(struct p11_fault *ft, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* A failed PKCS#11 call; `again` follows from the ladder. */
-enum status p11_fault_rv(struct p11_fault *ft, const char *call, CK_RV rv);
+/* A failed PKCS#11 call of a token or module; `again` follows from the ladder. */
+enum status p11_fault_rv(struct p11_fault *ft, const char *who, const char *call, CK_RV rv);
 enum status p11_fault_print(const struct p11_fault *ft, const char *what);
 
 /* Where a PIN comes from. */

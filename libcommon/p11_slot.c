@@ -20,12 +20,12 @@ static enum status slots(struct p11_module *m, CK_SLOT_ID **list, CK_ULONG *n, s
 {
     CK_RV rv = m->f->C_GetSlotList(CK_TRUE, NULL, n);
     if (rv != CKR_OK)
-        return p11_fault_rv(ft, "C_GetSlotList", rv);
+        return p11_fault_rv(ft, m->path, "C_GetSlotList", rv);
     if (*n > SLOTS_MAX)
         return p11_fault(ft, ST_USAGE, 0, "%s: more than %d slots", m->path, SLOTS_MAX);
     *list = alloc_zero(*n, sizeof **list);
     rv = m->f->C_GetSlotList(CK_TRUE, *list, n);
-    return rv == CKR_OK ? ST_OK : p11_fault_rv(ft, "C_GetSlotList", rv);
+    return rv == CKR_OK ? ST_OK : p11_fault_rv(ft, m->path, "C_GetSlotList", rv);
 }
 
 static int matches(struct p11_module *m, P11KitUri *kit, CK_SLOT_ID id, CK_TOKEN_INFO *token)

@@ -71,8 +71,7 @@ OSSL_LIB_CTX *p11prov_libctx(void)
     ctx = OSSL_LIB_CTX_new();
     /* "default" first: SoftHSM's own use of OpenSSL breaks otherwise. */
     if (!ctx || !OSSL_PROVIDER_load(ctx, "default") ||
-        !OSSL_PROVIDER_add_builtin(ctx, PROVIDER, start) || !OSSL_PROVIDER_load(ctx, PROVIDER) ||
-        !EVP_set_default_properties(ctx, "?provider=default"))
+        !OSSL_PROVIDER_add_builtin(ctx, PROVIDER, start) || !OSSL_PROVIDER_load(ctx, PROVIDER))
         diag_exit(ST_TEMP, "OpenSSL's providers: %s", diag_openssl());
     return ctx;
 }

@@ -1,5 +1,6 @@
 /* RSA decryption. provider-asym_cipher(7) */
-/* RSA_padding_check_PKCS1_OAEP_mgf1 takes constant time and has no successor that works on octets alone. */
+/* RSA_padding_check_PKCS1_OAEP_mgf1 takes constant time and has no successor that works on octets
+ * alone. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "p11prov_priv.h"
 

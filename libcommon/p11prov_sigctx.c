@@ -272,12 +272,13 @@ static int digest_sign(void *v, unsigned char *sig, size_t *n, size_t room,
     return (!sig || digest_update(s, tbs, tbs_n)) && digest_sign_final(s, sig, n, room);
 }
 
-/* Verifying needs no token: the default provider does it with the public half. */
+/* Verifying needs no token: the default provider does it with the public half, in the default
+ * OSSL_LIB_CTX, where it cannot come back to us. */
 static int verify(void *v, const unsigned char *sig, size_t n, const unsigned char *tbs,
                   size_t tbs_n)
 {
     struct sigctx *s = v;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(p11prov_libctx(), s->k->pub, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, s->k->pub, NULL);
     struct p11prov_how h = how(s, tbs_n);
     int ok = ctx && EVP_PKEY_verify_init(ctx) > 0;
     if (ok && s->k->type == EVP_PKEY_RSA)
@@ -307,8 +308,7 @@ static int digest_verify(void *v, const unsigned char *sig, size_t n, const unsi
     if (s->k->type != EVP_PKEY_ED25519)
         return digest_update(s, tbs, tbs_n) && digest_verify_final(s, sig, n);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int ok = ctx &&
-             EVP_DigestVerifyInit_ex(ctx, NULL, NULL, p11prov_libctx(), NULL, s->k->pub, NULL) &&
+    int ok = ctx && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, s->k->pub, NULL) &&
              EVP_DigestVerify(ctx, sig, n, tbs, tbs_n) == 1;
     EVP_MD_CTX_free(ctx);
     return ok;

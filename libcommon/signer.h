@@ -21,7 +21,7 @@ enum signer_flags {
 
 /* Opens the key named by `where` (a "pkcs11:" URI, or a PEM file). On success *out is set; otherwise one
  * warning was printed: ST_USAGE (the name, the key), ST_TEMP (the token). `base`, if not NULL, is the
- * configuration file that relative pin-source and module-path names start from. */
+ * configuration file that relative names of a key file, pin-source and module-path start from. */
 enum status signer_open(const char *where, const char *base, int flags, struct signer **out);
 void signer_close(struct signer *s);
 
@@ -35,7 +35,7 @@ int signer_md(const struct signer *s);
  * SignerInfo takes (rsaEncryption for RSA). */
 void signer_algorithm(const struct signer *s, int cms, struct buf *out);
 /* Signs tbs with that digest; the signature (DER for ECDSA) is appended to `sig`. Climbs the fault ladder by
- * itself; ST_TEMP after a warning when the token stays away. */
+ * itself; after a warning ST_TEMP when the token stays away, ST_USAGE when the key may not sign. */
 enum status signer_sign(struct signer *s, const void *tbs, size_t n, struct buf *sig);
 /* How many private key operations this process has made (for -v and the bench). */
 unsigned long signer_count(void);
