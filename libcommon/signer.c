@@ -122,9 +122,9 @@ static enum status open_token(const char *where, const char *base, int flags, st
         st = p11key_public(o, &pub);
     if (st == ST_OK && !signer_classify(pub, p11_uri_name(u), &kind))
         st = ST_USAGE;
-    if (st == ST_OK && (flags & SIGNER_UNIT))
+    if (st == ST_OK && (flags & SIGNER_CMS))
         st = unit_kind(p11_uri_name(u), kind);
-    if (st == ST_OK && (flags & SIGNER_UNIT))
+    if (st == ST_OK && (flags & SIGNER_TOKEN))
         st = signer_unit_check(o, p11_uri_name(u));
     if (st == ST_OK) {
         EVP_PKEY *key = p11prov_new(o, pub, &token);
@@ -142,7 +142,7 @@ static enum status open_token(const char *where, const char *base, int flags, st
 static enum status open_file(const char *path, int flags, struct signer **out)
 {
     enum signer_kind kind;
-    if (flags & SIGNER_UNIT) {
+    if (flags & SIGNER_TOKEN) {
         diag_warn("%s: a unit cannot use a key in a file", path);
         diag_hint("make a key in a token with hsm-keygen and name it pkcs11:token=...;object=...");
         return ST_USAGE;

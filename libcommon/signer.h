@@ -15,8 +15,9 @@
 struct signer;
 
 enum signer_flags {
-    SIGNER_UNIT = 1 /* a unit's key: in a token, CKA_SENSITIVE, never extractable, CKA_LOCAL; for CMS
-                       (Ed25519 is refused). Anything else is ST_USAGE. */
+    SIGNER_TOKEN = 1, /* in a token, CKA_SENSITIVE, never extractable, CKA_LOCAL; else ST_USAGE */
+    SIGNER_CMS = 2,   /* good for CMS messages: Ed25519 is refused with ST_USAGE */
+    SIGNER_UNIT = 3   /* a unit's key: both */
 };
 
 /* Opens the key named by `where` (a "pkcs11:" URI, or a PEM file). On success *out is set; otherwise one

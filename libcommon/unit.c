@@ -76,11 +76,11 @@ static enum status ledger_take(struct unit *u)
 }
 
 static enum status key_open(const struct unit *u, const char *where, const char *certificate,
-                            struct span chain0, struct signer **out)
+                            struct span chain0, int flags, struct signer **out)
 {
     struct x509_cert cert;
     struct span spki;
-    enum status st = signer_open(where, cfg_path(u->cfg), SIGNER_UNIT, out);
+    enum status st = signer_open(where, cfg_path(u->cfg), flags, out);
     if (st || !chain0.p)
         return st;
     spki.p = signer_spki(*out, &spki.n);
@@ -96,10 +96,10 @@ static enum status keys_open(struct unit *u)
     const struct unit_conf *conf = &own->conf;
     enum status st = ST_OK;
     if (!own->direct)
-        st = key_open(u, conf->key, conf->certificate, u->chain[0], &u->signer);
+        st = key_open(u, conf->key, conf->certificate, u->chain[0], SIGNER_UNIT, &u->signer);
     if (!st && u->role == PATH_CA_SIGN)
-        st =
-            key_open(u, conf->issuer_key, conf->issuer_certificate, u->issuer_chain[0], &u->issuer);
+        st = key_open(u, conf->issuer_key, conf->issuer_certificate, u->issuer_chain[0],
+                      SIGNER_TOKEN, &u->issuer);
     return st;
 }
 
