@@ -176,12 +176,14 @@ static void one(void)
     must(ledger_commit(ledger));
 }
 
+/* device DEVICE OWNER PROFILE */
 static void device(void)
 {
     int n = 0;
-    must(ledger_by_device(ledger, word[1], "p", word[0], print, &n));
+    must(ledger_by_device(ledger, word[1], word[2], word[0], print, &n));
 }
 
+/* key WORD: the one that `one` gave */
 static void key(void)
 {
     int n = 0;
@@ -189,6 +191,7 @@ static void key(void)
         ledger_by_key(ledger, (struct span){(unsigned char *)word[0], strlen(word[0])}, print, &n));
 }
 
+/* tid KIND RUN MESSAGE [UNIT] */
 static void tid(void)
 {
     unsigned char t[16];

@@ -1,0 +1,340 @@
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    cd "$BATS_TEST_DIRNAME/.." || return
+    make -s BUILD="${BUILD:-build}" "${BUILD:-build}/t/ledger-test"
+    PATH=$(realpath "${BUILD:-build}")/t:$PATH
+    export PATH
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+# ledger VERB [ARGUMENT...]: on l.db of unit u
+ledger() {
+    ledger-test l.db u "$@"
+}
+
+# whole N: every chain is, with N entries in all, and so is the file
+whole() {
+    run -0 --separate-stderr ledger verify
+    [ "$output" = "$1" ]
+    [ "$(sqlite3 l.db 'PRAGMA integrity_check')" = ok ]
+}
+
+# tampered STATEMENT: as somebody would who has the file
+tampered() {
+    sqlite3 l.db 'DROP TRIGGER entry_update; DROP TRIGGER entry_delete; DROP TRIGGER writer_delete' "$1"
+}
+
+# plainly CMD: without the power of root to pass by file modes
+plainly() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --bounding-set=-dac_override,-dac_read_search \
+            --inh-caps=-dac_override,-dac_read_search "$@"
+    else
+        "$@"
+    fi
+}
+
+@test "a new ledger is one file that only its owner can read" {
+    umask 0
+    run -0 ledger open
+    [ -z "$output" ]
+    [ "$(ls)" = l.db ]
+    [ "$(stat -c %a l.db)" = 600 ]
+    [ "$(sqlite3 l.db 'PRAGMA journal_mode; PRAGMA user_version')" = $'wal\n1' ]
+}
+
+@test "processes that make the same ledger at the same moment all succeed" {
+    for round in $(seq 10); do
+        rm -f l.db*
+        pids=
+        for i in 1 2 3 4; do
+            ledger issue "p$i-" 1 > /dev/null &
+            pids="$pids $!"
+        done
+        for pid in $pids; do
+            wait "$pid"
+        done
+        whole 4
+        [ -z "$(ls | grep -F .new)" ]
+    done
+}
+
+@test "the ledger of another unit is refused" {
+    ledger open
+    run -2 ledger-test l.db v open
+    [ "$output" = 'ledger-test: l.db: the ledger of unit "u", not of "v"' ]
+}
+
+@test "what is not a ledger is refused" {
+    : > l.db
+    run -2 ledger open
+    [ "$output" = 'ledger-test: l.db: not a ledger' ]
+    seq 1000 > l.db
+    run -2 ledger open
+    [ "$output" = 'ledger-test: l.db: not a ledger' ]
+    rm l.db
+    sqlite3 l.db 'CREATE TABLE entry (id)'
+    run -2 ledger open
+    [ "$output" = 'ledger-test: l.db: not a ledger' ]
+}
+
+@test "a ledger of a newer format is refused" {
+    ledger open
+    sqlite3 l.db 'PRAGMA user_version = 2'
+    run -2 ledger open
+    [ "$output" = 'ledger-test: l.db: a ledger of format 2, this program knows format 1' ]
+}
+
+@test "a ledger in a folder that is not there is a configuration error" {
+    run -2 ledger-test no/l.db u open
+    [ "$output" = 'ledger-test: no/l.db: No such file or directory' ]
+}
+
+@test "a ledger that cannot be written to is temporary" {
+    ledger open
+    chmod 400 l.db
+    run -4 plainly ledger-test l.db u issue a 1
+    [ "$output" = 'ledger-test: l.db: not writable' ]
+    rm -f l.db
+    chmod 500 .
+    run -4 plainly ledger-test l.db u issue a 1
+    [ "$output" = 'ledger-test: l.db: Permission denied' ]
+    chmod 700 .
+}
+
+@test "a name that SQLite would read as its own is a file like any other" {
+    run -0 ledger-test :memory: u issue a 1
+    run -0 ledger-test :memory: u verify
+    [ "$output" = 1 ]
+    [ -f ./:memory: ]
+}
+
+@test "a file that can grow no more gives one warning and loses nothing" {
+    ledger issue a 640 > /dev/null
+    run -4 --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 1200; exec ledger-test l.db u issue b 100000'
+    [ "${#stderr_lines[@]}" = 1 ]
+    whole $((640 + ${lines[-1]}))
+}
+
+@test "a damaged file is named as such" {
+    ledger issue a 1000 > /dev/null
+    page=$(sqlite3 l.db "SELECT rootpage FROM sqlite_master WHERE name = 'entry'")
+    seq 1000 | head -c 4096 | dd of=l.db bs=4096 seek=$((page - 1)) conv=notrunc status=none
+    run -3 ledger verify
+    [ "${lines[0]}" = \
+        'ledger-test: l.db: the ledger is damaged: database disk image is malformed' ]
+    [ "${lines[1]}" = 'ledger-test: hint: put its backup in place, certline-unit(5)' ]
+    run -4 ledger issue b 1
+}
+
+@test "entries can neither be changed nor deleted" {
+    ledger issue a 2 > /dev/null
+    for change in "UPDATE entry SET note = 'x'" 'DELETE FROM entry' 'DELETE FROM writer' \
+        'UPDATE writer SET opened = 0'; do
+        run -19 sqlite3 l.db "$change"
+        [[ $output = *'the ledger is append-only'* ]]
+    done
+    whole 2
+}
+
+@test "an entry that was changed is found" {
+    ledger issue a 10 > /dev/null
+    tampered "UPDATE entry SET device = 'other' WHERE id = 7"
+    run -3 ledger verify
+    [ "$output" = 'ledger-test: l.db: entry 7: its hash does not fit the chain' ]
+}
+
+@test "an entry that was taken out is found" {
+    ledger issue a 10 > /dev/null
+    tampered 'DELETE FROM entry WHERE id = 7'
+    run -3 ledger verify
+    [ "$output" = 'ledger-test: l.db: entry 7: missing' ]
+}
+
+@test "a writer that was taken out is found" {
+    ledger issue a 1 > /dev/null
+    ledger issue b 1 > /dev/null
+    tampered 'DELETE FROM writer WHERE id = 1'
+    run -3 ledger verify
+    [ "$output" = 'ledger-test: l.db: writer 1 is missing' ]
+}
+
+@test "an index that lost an entry is found" {
+    ledger issue a 10 > /dev/null
+    sqlite3 l.db 'DELETE FROM fresh WHERE entry = 7'
+    run -3 ledger verify
+    [ "$output" = 'ledger-test: l.db: entry 7: it is missing in the index' ]
+}
+
+@test "a clock behind the newest entry ends with 4" {
+    CERTLINE_CLOCK=1800000000 ledger issue a 1
+    CERTLINE_CLOCK=1799999994 run -4 ledger issue a 1
+    [ "${lines[1]}" = \
+        "ledger-test: l.db: the clock is behind the ledger's newest entry (2027-01-15T08:00:00Z)" ]
+    CERTLINE_CLOCK=1799999995 run -0 ledger issue a 1
+    [ "$(sqlite3 l.db 'SELECT max(time) - min(time) FROM entry')" = 0 ]
+}
+
+@test "what was not committed leaves nothing, and the chain goes on" {
+    run -0 ledger abort a
+    whole 1
+    run -0 ledger device a00000001 acme idevid-demo
+    [ -z "$output" ]
+    run -0 ledger device a00000002 acme idevid-demo
+    [ "$output" = '1 kind=12 part=103 device=a00000002 owner=acme data=600' ]
+}
+
+@test "a process that only reads leaves no trace" {
+    ledger issue a 1 > /dev/null
+    ledger unanswered
+    ledger verify
+    [ "$(sqlite3 l.db 'SELECT count(*) FROM writer')" = 1 ]
+}
+
+@test "several processes write at once, each with a chain of its own" {
+    for i in 1 2 3 4; do
+        ledger issue "p$i-" 3200 > /dev/null &
+    done
+    wait
+    whole 12800
+    [ "$(sqlite3 l.db 'SELECT count(*) FROM writer')" = 4 ]
+}
+
+@test "a writer waits for another" {
+    ledger open
+    ledger hold 2 > held &
+    until grep -q held held; do sleep 0.05; done
+    run -0 ledger issue a 1
+    wait
+    whole 1
+}
+
+@test "a process killed at any instant leaves whole transactions only" {
+    ledger open
+    for round in $(seq 25); do
+        ledger-test l.db u issue "r$round-" 1000000 > said &
+        pid=$!
+        sleep "0.$(printf %03d $((RANDOM % 120)))"
+        kill -9 "$pid"
+        wait "$pid" || true
+        before=${total:-0}
+        total=$(sqlite3 l.db 'SELECT count(*) FROM entry')
+        [ $(((total - before) % 64)) = 0 ]
+        [ $((total - before)) -ge "$(tail -1 said | grep . || echo 0)" ]
+    done 2> /dev/null
+    whole "$total"
+    [ "$total" -gt 0 ]
+}
+
+@test "a certificate is found by owner, profile and device" {
+    ledger one 12 d1 acme k1
+    ledger one 12 d1 other k2
+    ledger one 12 d1 acme k3
+    ledger one 8 d1 acme k4
+    run -0 ledger device d1 acme p
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[0]} = '1 kind=12 '* && ${lines[1]} = '3 kind=12 '* ]]
+    run -0 ledger device d1 acme q
+    [ -z "$output" ]
+    run -0 ledger device d acme p
+    [ -z "$output" ]
+}
+
+@test "a key is compared in full, not by its first octets" {
+    ledger one 12 d1 acme 0123456789
+    ledger one 12 d2 acme 01234567xx
+    run -0 ledger key 0123456789
+    [ "$output" = '1 kind=12 part=0 device=d1 owner=acme data=0' ]
+    run -0 ledger key 01234567
+    [ -z "$output" ]
+}
+
+@test "entries are found before and after their marks moved, by any process" {
+    ledger one 12 d1 acme key-one
+    ledger issue a 31998 > /dev/null
+    ledger issue b 40000 > /dev/null &
+    ledger issue c 40000 > /dev/null
+    wait
+    [ "$(sqlite3 l.db 'SELECT count(*) > 180000 FROM seen')" = 1 ]
+    whole 111999
+    run -0 ledger key key-one
+    [ "$output" = '1 kind=12 part=0 device=d1 owner=acme data=0' ]
+    for device in a00000000 a00031997 b00000000 b00039999 c00000007 c00039999; do
+        run -0 ledger device "$device" acme idevid-demo
+        [[ $output = *" device=$device "* && ${#lines[@]} = 1 ]]
+    done
+}
+
+@test "a run tells how far it came" {
+    ledger ask r1 3 4
+    ledger ask r2 1 1
+    ledger answer 7 r1 0 101
+    ledger answer 8 r1 0 102
+    run -0 ledger run r1
+    [ "$output" = 'opened=1 closed=0 blocks=0 unreadable=0 asked=12 delivered=1 refused=1 unanswered=10' ]
+    ledger close r1 13 1
+    ledger answer 7 r1 -3 4
+    run -0 ledger run r1
+    [ "$output" = 'opened=1 closed=1 blocks=13 unreadable=1 asked=12 delivered=12 refused=0 unanswered=0' ]
+    run -0 ledger run r3
+    [ "$output" = 'opened=0 closed=0 blocks=0 unreadable=0 asked=0 delivered=0 refused=0 unanswered=0' ]
+}
+
+@test "devices without an answer are listed, of one run and of all" {
+    ledger ask r1 2 2
+    ledger ask r2 1 1
+    ledger answer 7 r1 0 101
+    ledger answer 8 r1 1 101
+    ledger answer 8 r1 1 102
+    run -0 ledger unanswered r1
+    [ "$output" = '4 kind=4 part=102 device=d0-1 owner=- data=0' ]
+    run -0 ledger unanswered
+    [ "${#lines[@]}" = 2 ]
+    [ "${lines[1]}" = '10 kind=4 part=101 device=d0-0 owner=- data=0' ]
+    run -0 ledger messages
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[0]} = '2 kind=3 '* && ${lines[1]} = '9 kind=3 '* ]]
+}
+
+@test "entries of a transaction are found by kind" {
+    ledger ask r1 2 2
+    run -0 ledger tid 4 r1 1
+    [ "${#lines[@]}" = 2 ]
+    [[ ${lines[0]} = *'part=101 device=d1-0 '* && ${lines[1]} = *'part=102 device=d1-1 '* ]]
+    run -0 ledger tid 3 r1 1
+    [ "${#lines[@]}" = 1 ]
+    run -0 ledger tid 4 r1 1 nobody
+    [ -z "$output" ]
+}
+
+@test "a run of 100,000 devices is told in a moment and in constant memory" {
+    ledger ask r1 1563 64
+    ledger answer 7 r1 -1562 64
+    run -0 --separate-stderr ledger run r1 timed
+    [[ $output = *' asked=100032 delivered=99968 refused=0 unanswered=64' ]]
+    read -r seconds _ kib _ <<< "$stderr"
+    [ "${seconds%.*}" -lt 2 ]
+    [ "$kib" -lt 12288 ]
+    run -0 --separate-stderr ledger unanswered r1 timed
+    read -r count _ seconds _ kib _ <<< "$stderr"
+    [ "$count" = 64 ]
+    [ "${seconds%.*}" -lt 2 ]
+    [ "$kib" -lt 12288 ]
+}
+
+@test "a copy taken while others write is a whole ledger" {
+    ledger issue a 640 > /dev/null
+    ledger issue b 12800 > /dev/null &
+    sqlite3 l.db "VACUUM INTO 'copy.db'"
+    sqlite3 l.db '.timeout 30000' '.backup second.db'
+    wait
+    for copy in copy.db second.db; do
+        run -0 --separate-stderr ledger-test "$copy" u verify
+        [ "$output" -ge 640 ]
+        [ $((output % 64)) = 0 ]
+    done
+}
