@@ -124,7 +124,7 @@ static int read_all(struct lot_list *t)
 {
     struct csv_row row;
     int r, bad = 0;
-    while ((r = csv_next(t->csv, &row)) != 0 && bad < BAD_ROWS)
+    while (bad < BAD_ROWS && (r = csv_next(t->csv, &row)) != 0)
         bad += r < 0 || !add(t, &row);
     if (bad == BAD_ROWS)
         diag_warn("%s: and so on", csv_path(t->csv));
