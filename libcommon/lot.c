@@ -135,6 +135,12 @@ int lots_device(struct lots *ls, const struct lot *l, const char *device, struct
     return lot_list_find(find_entry(ls, l)->list, device, row);
 }
 
+unsigned long lots_line(struct lots *ls, const struct lot *l, const struct csv_row *row)
+{
+    struct lot_list *list = find_entry(ls, l)->list;
+    return list && row->n ? lot_list_line(list, row->offset) : 0;
+}
+
 int lot_allows_unit(const struct lot *l, const char *unit)
 {
     for (size_t i = 0; i < l->verify_units.n; i++)

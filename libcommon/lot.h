@@ -26,8 +26,10 @@ int lots_open_list(struct lots *ls, const struct lot *l);
 
 /* Looks the device up: 1 and *row (fields borrowed until the next call) if it is listed; 0 if not; -1 after a
  * warning if the list cannot be read. A lot without a list answers 1 with row->n = 0. The list's key column is
- * `serial`, or the first. Constant time, 12 octets of memory a device. */
+ * `serial`, or the first. Constant time, 12 octets of memory a device. row->line is 0 (lots_line tells). */
 int lots_device(struct lots *ls, const struct lot *l, const char *device, struct csv_row *row);
+/* The line of a row that lots_device gave, for messages: it is counted, which takes time. 0: not of a list. */
+unsigned long lots_line(struct lots *ls, const struct lot *l, const struct csv_row *row);
 /* Whether this verify-unit may use the lot. */
 int lot_allows_unit(const struct lot *l, const char *unit);
 

@@ -176,3 +176,8 @@ int lot_list_find(struct lot_list *t, const char *device, struct csv_row *row)
     }
     return look(t, hash(t, device), device, row);
 }
+
+unsigned long lot_list_line(struct lot_list *t, int64_t offset)
+{
+    return csv_line(t->csv, offset);
+}

@@ -11,5 +11,6 @@ struct lot_list *lot_list_open(const char *path);
 void lot_list_free(struct lot_list *t);
 /* As lots_device. */
 int lot_list_find(struct lot_list *t, const char *device, struct csv_row *row);
+unsigned long lot_list_line(struct lot_list *t, int64_t offset);
 
 #endif

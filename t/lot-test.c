@@ -24,9 +24,9 @@ static long memory(void)
     return r.ru_maxrss;
 }
 
-static void print(const struct csv_row *r)
+static void print(const struct csv_row *r, unsigned long line)
 {
-    printf("%lu:", r->line);
+    printf("%lu:", line);
     for (size_t i = 0; i < r->n; i++)
         printf(" %s=<%s>", r->names[i], r->v[i]);
     putchar('\n');
@@ -44,7 +44,7 @@ static int csv(char **a)
         bad |= r < 0;
         if (r < 0)
             continue;
-        print(&row);
+        print(&row, row.line);
         if (csv_at(c, row.offset, &again) != 1 || again.n != row.n ||
             csv_line(c, row.offset) != row.line)
             return ST_TEMP;
@@ -92,7 +92,7 @@ static int look(char **a)
         int r = lots_device(ls, l, *d, &row);
         st = r < 0 ? ST_USAGE : r ? st : status_worse(st, ST_REFUSED);
         if (r > 0)
-            print(&row);
+            print(&row, lots_line(ls, l, &row));
     }
     lots_free(ls);
     return (int)st;

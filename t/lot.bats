@@ -148,12 +148,12 @@ lines> b=<>' ]
     lots
     printf 'model,serial\nX,SN1\nY,SN2\n' > devices.csv
     run -0 lot-test look lots.yaml demo SN2 SN1
-    [ "$output" = $'0: model=<Y> serial=<SN2>\n0: model=<X> serial=<SN1>' ]
+    [ "$output" = $'3: model=<Y> serial=<SN2>\n2: model=<X> serial=<SN1>' ]
     run -1 lot-test look lots.yaml demo X
     [ -z "$output" ]
     printf 'mac,model\n02:00,X\n' > devices.csv
     run -0 lot-test look lots.yaml demo 02:00
-    [ "$output" = '0: mac=<02:00> model=<X>' ]
+    [ "$output" = '2: mac=<02:00> model=<X>' ]
 }
 
 @test "a duplicate device names both lines" {
