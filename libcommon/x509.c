@@ -1,4 +1,4 @@
-#include "x509.h"
+#include "x509_priv.h"
 
 #include <string.h>
 #include <time.h>
@@ -103,7 +103,8 @@ static int view_tbs(struct span tbs, struct x509_cert *out)
         return 0;
     if (!x509_take(&tbs, 0x30, &out->subject, NULL) || !x509_take(&tbs, 0x30, &out->spki, NULL))
         return 0;
-    return view_extensions(tbs, out);
+    return x509_name_readable(out->issuer) && x509_name_readable(out->subject) &&
+           view_extensions(tbs, out);
 }
 
 int x509_cert_view(struct span der, struct x509_cert *out)

@@ -121,11 +121,12 @@ static const char *rsa_weak(struct span n, struct span e, int bits)
     return NULL;
 }
 
-/* id-ecPublicKey; the AlgorithmIdentifier's own header has two octets */
 static int is_ec(struct span alg)
 {
-    static const unsigned char oid[] = {6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
-    return alg.n > sizeof oid + 2 && !memcmp(alg.p + 2, oid, sizeof oid);
+    static const unsigned char ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
+    struct span seq, oid;
+    return x509_take(&alg, 0x30, NULL, &seq) && x509_take(&seq, 0x06, NULL, &oid) &&
+           buf_same(oid, (struct span){ec_public_key, sizeof ec_public_key});
 }
 
 int x509_key_info(struct span spki, struct x509_key_info *out)

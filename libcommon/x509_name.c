@@ -169,14 +169,14 @@ static int put_value(struct build *b, const struct attr *attr, const char *shown
         return WHY(b, "%s is empty", shown);
     if (count < 0 || !x509_text_ok(v.p, v.n))
         return WHY(b, "%s is not UTF-8, or has a control character", shown);
+    if (attr && !strcmp(attr->name, "C") && (v.n != 2 || !isalpha(v.p[0]) || !isalpha(v.p[1])))
+        return WHY(b, "C is not a country code of two letters");
     if (count > most)
         return WHY(b, "%s is longer than %ld characters", shown, most);
     if (kind == ATTR_PRINTABLE && !x509_printable(v.p, v.n))
         return WHY(b, "%s takes letters, digits, space and '()+,-./:=? only", shown);
     if (kind == ATTR_IA5 && !x509_ascii(v.p, v.n))
         return WHY(b, "%s takes ASCII only", shown);
-    if (attr && !strcmp(attr->name, "C") && (v.n != 2 || !isalpha(v.p[0]) || !isalpha(v.p[1])))
-        return WHY(b, "C is not a country code of two letters");
     x509_put(&b->der, kind == ATTR_PRINTABLE ? 0x13 : kind == ATTR_IA5 ? 0x16 : 0x0c, v.p, v.n);
     return 1;
 }

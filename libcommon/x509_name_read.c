@@ -133,8 +133,11 @@ int x509_name_get(struct span name, const char *attribute, struct buf *out)
 
 #define WHY(...) (snprintf(why, X509_WHY, __VA_ARGS__), 0)
 
-/* strict: the string types of RFC 5280, Appendix A. */
-static int check(const struct ava *a, int strict, struct buf *text, char why[X509_WHY])
+/* How much of RFC 5280, Appendix A: that it can be read; its upper bounds too; its string types
+ * too. */
+enum rigour { READABLE, BOUNDED, STRICT };
+
+static int check(const struct ava *a, enum rigour rigour, struct buf *text, char why[X509_WHY])
 {
     const struct attr *attr = x509_attr_oid(a->oid);
     const char *shown = attr ? attr->name : "an attribute";
@@ -142,9 +145,11 @@ static int check(const struct ava *a, int strict, struct buf *text, char why[X50
     buf_reset(text);
     if (!x509_string_utf8(a->tag, a->value, text))
         return WHY("%s of the name is not a string", shown);
+    if (rigour == READABLE)
+        return 1;
     if (x509_utf8_count(text->d, text->n) > (attr ? attr->most : ATTR_MOST))
         return WHY("%s of the name is too long", shown);
-    if (!strict)
+    if (rigour == BOUNDED)
         return 1;
     if (!x509_text_ok(text->d, text->n))
         return WHY("%s of the name has a control character", shown);
@@ -160,7 +165,7 @@ static int check(const struct ava *a, int strict, struct buf *text, char why[X50
     return 1;
 }
 
-static int check_all(struct span name, int strict, char why[X509_WHY])
+static int check_all(struct span name, enum rigour rigour, char why[X509_WHY])
 {
     struct ava_walk w;
     struct ava a;
@@ -168,18 +173,24 @@ static int check_all(struct span name, int strict, char why[X509_WHY])
     int ok = 1, r = x509_ava_start(&w, name) ? 1 : -1;
     buf_room(&text, 64);
     while (ok && r == 1 && (r = x509_ava_next(&w, &a)) == 1)
-        ok = check(&a, strict, &text, why);
+        ok = check(&a, rigour, &text, why);
     buf_free(&text);
     return ok && r < 0 ? WHY("a name that is malformed or too long") : ok;
+}
+
+int x509_name_readable(struct span name)
+{
+    char why[X509_WHY];
+    return check_all(name, READABLE, why);
 }
 
 int x509_name_ok(struct span name)
 {
     char why[X509_WHY];
-    return check_all(name, 0, why);
+    return check_all(name, BOUNDED, why);
 }
 
 int x509_name_lint(struct span name, char why[X509_WHY])
 {
-    return check_all(name, 1, why);
+    return check_all(name, STRICT, why);
 }

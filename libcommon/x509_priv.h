@@ -37,6 +37,10 @@ int x509_ava_start(struct ava_walk *w, struct span name);
 /* 1; 0 at the end; -1 malformed, or too many. */
 int x509_ava_next(struct ava_walk *w, struct ava *out);
 
+/* Every attribute is a string that can be decoded. Certificates of others are not held to upper
+ * bounds. */
+int x509_name_readable(struct span name);
+
 /* Appends a DirectoryString's or IA5String's content as UTF-8. 0: not of that type, or no string
  * type. */
 int x509_string_utf8(unsigned char tag, struct span value, struct buf *out);
