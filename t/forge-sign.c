@@ -4,7 +4,8 @@
  *       bag=FILE         more certificates
  *       md=NAME          digest; SHA-256
  *       time=SECONDS     signingTime from now
- *       type=OID         eContentType; else as the content looks */
+ *       type=OID         eContentType; PKIData
+ * With type=response it is PKIResponse. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@
 #include "clock.h"
 #include "cms.h"
 #include "csr.h"
-#include "der.h"
 #include "diag.h"
 #include "io.h"
 #include "pem.h"
@@ -184,20 +184,6 @@ static void add_certs(struct message *m, const char *path)
     m->n_certs += n;
 }
 
-/* PKIData has four parts, PKIResponse three. */
-static const char *type_of(struct span content)
-{
-    struct der_tlv t;
-    int parts = 0;
-    if (!der_one(content.p, content.n, DER_UNIVERSAL, 16, &t))
-        diag_exit(ST_USAGE, "stdin is no SEQUENCE");
-    const unsigned char *p = t.content;
-    size_t n = t.len;
-    while (der_next(&p, &n, &t))
-        parts++;
-    return parts == 4 ? "1.3.6.1.5.5.7.12.2" : "1.3.6.1.5.5.7.12.3";
-}
-
 static void word(struct message *m, const char *w)
 {
     if (!strncmp(w, "bag=", 4))
@@ -207,14 +193,14 @@ static void word(struct message *m, const char *w)
     else if (!strncmp(w, "time=", 5))
         m->time += atoll(w + 5);
     else if (!strncmp(w, "type=", 5))
-        m->type = w + 5;
+        m->type = strcmp(w + 5, "response") ? w + 5 : "1.3.6.1.5.5.7.12.3";
     else
         diag_exit(ST_USAGE, "%s: what is that", w);
 }
 
 int main(int argc, char **argv)
 {
-    struct message m = {.md = EVP_sha256(), .time = clock_now()};
+    struct message m = {.md = EVP_sha256(), .time = clock_now(), .type = "1.3.6.1.5.5.7.12.2"};
     struct buf der = {0}, pem = {0};
     io_init();
     diag_program("forge-sign");
@@ -224,7 +210,6 @@ int main(int argc, char **argv)
         diag_exit(ST_USAGE, "KEY CERTIFICATES [WORD...]");
     fclose(f);
     add_certs(&m, argv[2]);
-    m.type = type_of(buf_span(&m.content));
     for (int i = 3; i < argc; i++)
         word(&m, argv[i]);
     put_message(&m, &der);

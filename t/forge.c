@@ -368,7 +368,7 @@ int main(int argc, char **argv)
     char label[64];
     io_init();
     diag_program("forge");
-    if (argc < 3)
+    if (argc < 3 && (argc < 2 || strcmp(argv[1], "edit")))
         diag_exit(ST_USAGE, "get, hex, pem, nest, edit or resign");
     if (!strcmp(argv[1], "nest")) {
         do_nest(atoi(argv[2]));

@@ -1,0 +1,143 @@
+# What an attacker can do who has the keys of a unit, or sits between two. Source t/line.bash first.
+
+# Where things stand: in a message
+CONTENT=1/0/2/1/0/0 # PKIData or PKIResponse
+BAG=1/0/3
+SIGNER=1/0/4/0
+ATTRIBUTES=$SIGNER/3
+# in attach's PKIData
+TID=0/0/2/0
+NONCE=0/1/2/0
+REGINFO=0/2/2/0/0 # version, run, lot, profile, to, devices
+# in what wraps a message
+WRAPPED=2/0/1  # upward
+RWRAPPED=1/0/1 # downward
+# in ca-sign's PKIResponse
+RECIPIENT=0/2/2/0
+RESPONSEINFO=0/3/2/0/0 # version, request, issued
+GRANTED=0/4            # the status of those that have a certificate
+REFUSED=0/5
+
+# DER in hex, by its parts
+tlv() { # IDENTIFIER [HEX...]
+    local id=$1 body n
+    shift
+    printf -v body %s "$@"
+    n=$((${#body} / 2))
+    if [ $n -lt 128 ]; then
+        printf '%s%02x%s' "$id" $n "$body"
+    elif [ $n -lt 256 ]; then
+        printf '%s81%02x%s' "$id" $n "$body"
+    else
+        printf '%s82%04x%s' "$id" $n "$body"
+    fi
+}
+oid() { # DOTTED
+    openssl asn1parse -genstr "OID:$1" -noout -out /dev/stdout | od -An -v -tx1 | tr -d ' \n'
+}
+int() { tlv 02 "$(printf %02x "$1")"; }      # 0..127
+utf8() { tlv 0c "$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n')"; }
+control() { tlv 30 "$(int "$1")" "$(oid "$2")" "$(tlv 31 "$3")"; } # ID OID VALUE
+
+# A twin of each unit: the same name, the same role, from the same CA, but with a key in a file.
+forge_twins() {
+    local unit cn
+    for unit in attach verify-unit ra-approve ca-sign; do
+        cn=$unit-1
+        [ $unit != ca-sign ] || cn="Device CA"
+        forge_unit twin.$unit $unit root "$cn"
+    done
+}
+forge_unit() { # NAME ROLE ISSUER CN [WORD OF pki_issue...]
+    pki_issue "$1" "/CN=$4" "$3" keyUsage=critical,digitalSignature \
+        extendedKeyUsage="$(pki_role "$2")" "${@:5}"
+}
+
+# Signs the content on stdin.
+forged() { # NAME [WORD OF forge-sign...]
+    forge-sign "$PKI/$1.key" "$PKI/$1.pem" "${@:2}"
+}
+# The content of a message, changed and signed by the twin of a unit.
+again() { # MESSAGE UNIT [EDIT...]
+    local words=()
+    ! answer "$1" || words=(type=response)
+    [ "$2" != ca-sign ] || words+=(bag="$M/issued.pem")
+    forge get $CONTENT <"$1" | forge edit "${@:3}" | forged "twin.$2" "${words[@]}"
+}
+answer() { # MESSAGE: whether it is one
+    [[ $(forge hex 1/0/2/0 <"$1") == *0c03 ]]
+}
+# A message in place of the one that MESSAGE wraps, signed by the twin of a unit.
+around() { # MESSAGE UNIT INNER [EDIT...]
+    local where=$WRAPPED
+    ! answer "$1" || where=$RWRAPPED
+    forge get . <"$3" >"$BATS_TEST_TMPDIR/inner.der"
+    again "$1" "$2" "$where set @$BATS_TEST_TMPDIR/inner.der" "${@:4}"
+}
+wrapped_in() { # MESSAGE: what it wraps
+    forge get $CONTENT <"$1" | forge get "${2:-$WRAPPED}" | forge pem CMS
+}
+# The message itself, with changes that no signature covers.
+touched() { forge edit "${@:2}" <"$1"; } # MESSAGE EDIT...
+# The signed attributes of a twin's message changed, and signed.
+resigned() { # MESSAGE UNIT EDIT...
+    again "$1" "$2" | forge edit "${@:3}" | forge resign "$PKI/twin.$2.key"
+}
+
+# The certificates of an answer, but for ca-sign's own.
+bag() { # MESSAGE
+    openssl cms -verify -noverify -in "$1" -inform PEM -out /dev/null -certsout "$1.bag" 2>/dev/null
+    awk '/BEGIN/ { n++ } { c[n] = c[n] $0 "\n" }
+        END { while ((getline l <own) > 0) o = o l "\n"; for (i = 1; i <= n; i++) if (c[i] != o) printf "%s", c[i] }' \
+        own="$PKI/ca-messages.pem" <(grep -vE '^((subject|issuer)=|$)' "$1.bag")
+}
+
+# One small lot, saved after each hop: a request, one whose subject the list says, a public key, and one that
+# is refused. Kept are the ledgers: `sent` before anybody else saw it, `up` when the answer is made.
+forge_messages() { # FOLDER LOT
+    local m=$1
+    mkdir -p "$m"
+    attach --lot "$2" >"$m/1.pem" && line_keep sent &&
+        verify-unit <"$m/1.pem" >"$m/2.pem" && ra-approve <"$m/2.pem" >"$m/3.pem" &&
+        ca-sign <"$m/3.pem" >"$m/4.pem" && line_keep up && bag "$m/4.pem" >"$m/issued.pem" &&
+        ra-approve <"$m/4.pem" >"$m/5.pem" && verify-unit <"$m/5.pem" >"$m/6.pem"
+}
+forge_line() {
+    line_build forge forge-sign layers-test && line_make "$BATS_FILE_TMPDIR/line" && forge_twins || return
+    export M=$LINE/messages
+    mkdir "$LINE/keys"
+    {
+        line_request T1 "$LINE/keys" && line_request N1 "$LINE/keys" &&
+            line_request K1 "$LINE/keys" --public-key && line_request R1 "$LINE/keys"
+    } >"$LINE/requests.pem" || return
+    forge_messages "$M" L7 <"$LINE/requests.pem"
+}
+
+# --- what must come of it ---
+
+failure() {
+    printf '%s\n' "status $status, not $code" "stdout: ${output:0:200}" "stderr: $stderr" "wanted: $want"
+    return 1
+}
+# The message on stdin ends UNIT with CODE and one line that is like WHY; nothing is written, nothing recorded.
+stops() { # UNIT CODE WHY
+    local unit=$1 code=$2 want="$1: $3" before
+    before=$(line_entries "$unit")
+    run --separate-stderr "$unit"
+    # shellcheck disable=SC2053 # a pattern
+    [ "$status" -eq "$code" ] && [ -z "$output" ] && [[ $stderr == $want ]] || failure
+    [ "$(line_entries "$unit")" = "$before" ] || { echo "the ledger has grown"; return 1; }
+}
+# The message on stdin is taken.
+passes() { # UNIT
+    local unit=$1 code=0 want= before
+    before=$(line_entries "$unit")
+    run --separate-stderr "$unit"
+    [ "$status" -eq 0 ] && [[ $output == -----BEGIN* ]] && [ -z "$stderr" ] || failure
+    [ "$(line_entries "$unit")" != "$before" ] || { echo "nothing was recorded"; return 1; }
+    line_restore "$STATE"
+}
+state() { # NAME: the ledgers for each of the calls that follow
+    STATE=$1
+    line_restore "$1"
+}
