@@ -265,7 +265,7 @@ int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
     char path_why[PATH_WHY];
     int ok = 0;
     if (!find_signer(c, &cert))
-        return bad(why, "the signer's certificate is not in the bag");
+        return bad(why, "the signer's certificate is not in the bag exactly once");
     const struct path_unit *u = path_check(p, cert, c->certs, c->n_certs, now, path_why);
     if (!u)
         return bad(why, "%s", path_why);

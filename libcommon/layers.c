@@ -131,7 +131,8 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
             return ST_INPUT;
         der = inner;
     }
-    int ok = out->direction == LAYERS_UP ? layers_join_up(out, why) : layers_join_down(out, why);
+    int ok = out->direction == LAYERS_UP ? layers_join_up(out, why)
+                                         : layers_join_down(out, p, rule->now, why);
     return ok ? ST_OK : ST_INPUT;
 }
 

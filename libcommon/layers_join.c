@@ -131,8 +131,12 @@ static int needed(const struct hashed *all, size_t n, struct span subject, size_
     return 0;
 }
 
-static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, char why[CMS_WHY])
+/* No signature covers the bag of the outermost layer: an issuer must prove itself. */
+static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, struct path *p,
+                        int64_t now, char why[CMS_WHY])
 {
+    const struct cms_layer *l = &m->layer[m->n - 1];
+    char path_why[PATH_WHY];
     struct x509_cert c;
     m->issuers = alloc_zero(n, sizeof *m->issuers);
     for (size_t i = 0; i < n; i++) {
@@ -141,12 +145,14 @@ static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, ch
         if (!x509_cert_view(all[i].der, &c) || !needed(all, n, c.subject, i))
             return layers_bad(
                 why, "ca-sign: a certificate in the answer that is neither issued nor an issuer");
+        if (!path_ca_key(p, all[i].der, l->certs, l->n_certs, now, path_why))
+            return layers_bad(why, "ca-sign: an issuer in the answer: %s", path_why);
         m->issuers[m->n_issuers++] = all[i].der;
     }
     return 1;
 }
 
-int layers_join_down(struct layers *m, char why[CMS_WHY])
+int layers_join_down(struct layers *m, struct path *p, int64_t now, char why[CMS_WHY])
 {
     const struct cms_layer *l = &m->layer[m->n - 1];
     struct hashed *all = alloc_zero(l->n_other, sizeof *all), key;
@@ -170,7 +176,7 @@ int layers_join_down(struct layers *m, char why[CMS_WHY])
                             (unsigned)m->leaf->issued[i].id);
         }
     }
-    ok = ok && sort_issuers(m, all, l->n_other, why);
+    ok = ok && sort_issuers(m, all, l->n_other, p, now, why);
     free(all);
     return ok;
 }
