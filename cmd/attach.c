@@ -114,13 +114,15 @@ static enum status go_down(struct unit *u, struct pem *pem, enum pem_result got,
     return deliver_run(u, &out, pem, got, b);
 }
 
-/* The first block says which way it goes. */
+/* The first block says which way it goes. Without a lot nothing can go up: then it is read as what
+ * units say to each other. */
 static enum status both_ways(struct unit *u)
 {
-    struct pem *pem = pem_open(0, CMS_MAX, down ? PEM_STRICT : 0);
+    struct pem *pem = pem_open(0, CMS_MAX, down || !in.lot ? PEM_STRICT : 0);
     struct pem_block b;
     enum pem_result got = pem_next(pem, &b, 1);
-    int cms = (got == PEM_BLOCK || got == PEM_BAD) && !strcmp(b.label, "CMS");
+    int block = got == PEM_BLOCK || got == PEM_BAD;
+    int cms = block && !strcmp(b.label, "CMS"), request = block && intake_label(b.label);
     enum status st;
     if (got == PEM_END && !pem_octets(pem) && !io_stopping()) {
         diag_warn("stdin was empty");
@@ -128,11 +130,11 @@ static enum status both_ways(struct unit *u)
         st = ST_EMPTY;
     } else if (up && cms) {
         st = wrong_way(&b, "where requests are read");
-    } else if (down && b.label[0] && intake_label(b.label)) {
+    } else if (down && request) {
         st = wrong_way(&b, "where answers are read");
     } else if (down || cms) {
         st = go_down(u, pem, got, &b);
-    } else if (in.lot || (got == PEM_BLOCK && intake_label(b.label))) {
+    } else if (in.lot || request) {
         st = go_up(u, pem, got, &b);
     } else {
         st = no_way(got, &b);

@@ -158,22 +158,10 @@ static enum status put(struct deliver *d)
     return st;
 }
 
-static int pending(const struct deliver *d)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->items[i].verdict->status == CMC_PENDING)
-            return 1;
-    return 0;
-}
-
 static enum status deliver_message(struct deliver *d)
 {
     const struct deliver_options *o = d->o;
     int to_device = o->out || o->put || o->token;
-    if (pending(d)) { /* no answer yet: nothing to record */
-        say_refusals(d);
-        return ST_OK;
-    }
     enum status st = record_received(d, !to_device);
     if (st != ST_OK)
         return st;

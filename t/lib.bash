@@ -144,6 +144,7 @@ lab_fresh() {
     rm -f "$LAB"/var/{attach,verify-unit,ra-approve,ca-sign}.db*
 }
 
+# shellcheck disable=SC2120 # tests pass options
 lab_up() {
     case " $* " in
     *" --lot "*) attach -c "$LAB/etc/attach.yaml" "$@" ;;
@@ -162,6 +163,7 @@ lab_down() {
 }
 
 lab_line() {
+    # shellcheck disable=SC2119 # the options are the last attach's
     lab_up | lab_middle | lab_down "$@"
 }
 
