@@ -12,6 +12,7 @@ struct entry {
     struct lot lot; /* first: what callers hold points here */
     char *path;
     struct lot_list *list;
+    int unusable; /* it was said once; a list is not read again for each device */
 };
 
 struct lots {
@@ -121,7 +122,10 @@ int lots_open_list(struct lots *ls, const struct lot *l)
     struct entry *e = find_entry(ls, l);
     if (!e->path || e->list)
         return 1;
+    if (e->unusable)
+        return 0;
     e->list = lot_list_open(e->path);
+    e->unusable = !e->list;
     return e->list ? 1 : diag_warn("lot %s: its device list cannot be used", l->name);
 }
 

@@ -21,7 +21,8 @@ struct lots *lots_load(const char *path);
 void lots_free(struct lots *ls);
 /* NULL if there is none of that name. */
 const struct lot *lots_find(const struct lots *ls, const char *name);
-/* Opens the lot's list now (a bad row is named by its line). 1, or 0 after a warning. */
+/* Opens the lot's list now (a bad row is named by its line). 1, or 0 after a warning, which is not repeated
+ * when it is asked for again. */
 int lots_open_list(struct lots *ls, const struct lot *l);
 
 /* Looks the device up: 1 and *row (fields borrowed until the next call) if it is listed; 0 if not; -1 after a

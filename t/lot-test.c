@@ -88,9 +88,9 @@ static int look(char **a)
     const struct lot *l = ls ? lots_find(ls, a[1]) : NULL;
     if (!l)
         return ST_USAGE;
-    for (char **d = a + 2; *d && st != ST_USAGE; d++) {
+    for (char **d = a + 2; *d; d++) {
         int r = lots_device(ls, l, *d, &row);
-        st = r < 0 ? ST_USAGE : r ? st : status_worse(st, ST_REFUSED);
+        st = status_worse(st, r < 0 ? ST_USAGE : r ? ST_OK : ST_REFUSED);
         if (r > 0)
             print(&row, lots_line(ls, l, &row));
     }

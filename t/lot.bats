@@ -167,7 +167,7 @@ lines> b=<>' ]
 @test "a list with a bad row or an empty key cannot be used, and each row is named" {
     lots
     printf 'serial,x\nSN1,a\n,b\nSN3\nSN4,d\n' > devices.csv
-    run -2 lot-test look lots.yaml demo SN1
+    run -2 lot-test look lots.yaml demo SN1 SN4
     [ "${lines[0]}" = 'lot-test: devices.csv:3: the column "serial" is empty' ]
     [ "${lines[1]}" = 'lot-test: devices.csv:4: 1 field where the header names 2' ]
     [ "${#lines[@]}" = 3 ]
