@@ -93,8 +93,8 @@ static enum status log_in(struct p11_token *t, CK_FLAGS flags, char *pin, size_t
     CK_RV rv = t->m->f->C_Login(t->session, CKU_USER, n ? (CK_UTF8CHAR *)pin : NULL, n);
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
         return ST_OK;
-    if (rv == CKR_USER_PIN_NOT_INITIALIZED) { /* no PIN was compared; SoftHSM says so in a
-                                                 collision, too */
+    if (rv == CKR_USER_PIN_NOT_INITIALIZED) {
+        /* No PIN was compared; SoftHSM says so in a collision, too. */
         p11_fault(ft, ST_USAGE, 1, "token \"%s\": has no user PIN yet", t->label);
         p11_fault_hint(ft, "the security officer sets the first one");
         return ft->st;
@@ -104,11 +104,31 @@ static enum status log_in(struct p11_token *t, CK_FLAGS flags, char *pin, size_t
     return p11_fault_rv(ft, t->label, "C_Login", rv);
 }
 
+/* Until its first login a token goes by the name it was asked for: in a collision SoftHSM shows
+ * tokens whose serial number is not there yet. */
+static P11KitUri *name_of(const struct p11_token *t)
+{
+    return t->known ? t->kit : t->asked->kit;
+}
+
+static void identify(struct p11_token *t, const CK_TOKEN_INFO *info)
+{
+    if (!t->kit && !(t->kit = p11_kit_uri_new()))
+        diag_err("memory");
+    CK_TOKEN_INFO *exact = p11_kit_uri_get_token_info(t->kit);
+    memcpy(exact->label, info->label, sizeof exact->label);
+    memcpy(exact->manufacturerID, info->manufacturerID, sizeof exact->manufacturerID);
+    memcpy(exact->model, info->model, sizeof exact->model);
+    memcpy(exact->serialNumber, info->serialNumber, sizeof exact->serialNumber);
+    p11_slot_text(info->label, sizeof info->label, t->label);
+}
+
 static enum status enter_once(struct p11_token *t, char *pin, size_t n, struct p11_fault *ft)
 {
     CK_TOKEN_INFO info;
     CK_FLAGS flags = CKF_SERIAL_SESSION | (t->write ? CKF_RW_SESSION : 0);
-    if (p11_module_up(t->m, ft) != ST_OK || p11_slot(t->m, t->kit, &t->slot, &info, ft) != ST_OK)
+    if (p11_module_up(t->m, ft) != ST_OK ||
+        p11_slot(t->m, name_of(t), &t->slot, &info, ft) != ST_OK)
         return ft->st;
     CK_RV rv = t->m->f->C_OpenSession(t->slot, flags, NULL, NULL, &t->session);
     if (rv != CKR_OK)
@@ -117,6 +137,8 @@ static enum status enter_once(struct p11_token *t, char *pin, size_t n, struct p
         t->m->f->C_CloseSession(t->session);
         return ft->st;
     }
+    if (!t->known)
+        identify(t, &info);
     t->open = t->known = 1;
     t->gen = t->m->gen;
     t->epoch++;
@@ -144,7 +166,7 @@ enum status p11_login(struct p11_token *t, struct p11_fault *ft)
     size_t n = 0;
     CK_TOKEN_INFO info;
     t->open = 0;
-    enum status st = locate(t->m, t->kit, &t->slot, &info, ft);
+    enum status st = locate(t->m, name_of(t), &t->slot, &info, ft);
     if (st == ST_OK && (info.flags & CKF_LOGIN_REQUIRED)) {
         int pad = t->pin.kind == P11_PIN_ASK && (info.flags & CKF_PROTECTED_AUTHENTICATION_PATH);
         st = may_login(t, info.flags, ft);
@@ -217,15 +239,7 @@ static struct p11_token *token_for(struct p11_module *m, const struct p11_uri *u
         return t;
     t = alloc_zero(1, sizeof *t);
     t->m = m;
-    t->kit = p11_kit_uri_new();
-    if (!t->kit)
-        diag_err("memory");
-    CK_TOKEN_INFO *exact = p11_kit_uri_get_token_info(t->kit);
-    memcpy(exact->label, info->label, sizeof exact->label);
-    memcpy(exact->manufacturerID, info->manufacturerID, sizeof exact->manufacturerID);
-    memcpy(exact->model, info->model, sizeof exact->model);
-    memcpy(exact->serialNumber, info->serialNumber, sizeof exact->serialNumber);
-    p11_slot_text(info->label, sizeof info->label, t->label);
+    identify(t, info);
     p11_pin_copy(&t->pin, &u->pin);
     t->next = m->tokens;
     m->tokens = t;
@@ -267,6 +281,7 @@ enum status p11_open(const struct p11_uri *u, int flags, struct p11_token **out)
     if (!m || locate(m, u->kit, &slot, &info, &ft) != ST_OK)
         return p11_fault_print(&ft, u->name);
     t = token_for(m, u, &info);
+    t->asked = u;
     int more = (flags & P11_WRITE) && !t->write;
     t->write |= more;
     if ((!t->open || t->gen != m->gen || (more && p11_session(t) != CKR_OK)) &&

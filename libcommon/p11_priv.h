@@ -53,7 +53,8 @@ struct p11_module {
 struct p11_token {
     struct p11_token *next;
     struct p11_module *m;
-    P11KitUri *kit; /* exactly this token, by all four names */
+    P11KitUri *kit;              /* exactly this token, by all four names */
+    const struct p11_uri *asked; /* borrowed, until the first login */
     char label[33];
     CK_SLOT_ID slot;
     CK_SESSION_HANDLE session;

@@ -233,6 +233,7 @@ enum status signer_sign(struct signer *s, const void *tbs, size_t n, struct buf 
         enum status st = p11prov_sign(s->token, &how, tbs, n, out, &out_n);
         sig->n += st == ST_OK ? out_n : 0;
         sig->d[sig->n] = 0;
+        ERR_clear_error(); /* what failed has been printed */
         return st;
     }
     if (s->file)

@@ -495,6 +495,15 @@ cert() { openssl x509 -new -subj "/CN=$1" -force_pubkey "$2" -CA ca.pem -CAkey c
     tool scratch --read-object --type cert --label keeps | openssl x509 -inform DER | cmp - one.pem
 }
 
+@test "a certificate is put into a token that is open for signing, with the same login" {
+    cd "$BATS_TEST_TMPDIR"
+    cp "$BATS_FILE_TMPDIR"/ca.{pem,key} .
+    hsm-keygen "$(uri scratch both)" > pub
+    cert both pub
+    run -0 shim signer-test -m put "$(uri scratch both)" "$(uri scratch both)" < both.pem
+    [ "$(logged C_Login)" = 1 ]
+}
+
 @test "a certificate for a key that is not in the token is refused" {
     run -1 signer-test -m put "pkcs11:token=device?pin-source=pin" < ca.pem
     said 'signer-test: pkcs11:token=device: no key in token "device" is the one in the certificate'

@@ -128,12 +128,16 @@ static void export(struct signer *s)
     BIO_free(out);
 }
 
-static int put(const char *uri)
+static int put(const char *uri, const char *key)
 {
+    struct signer *s = NULL;
     X509 *x = PEM_read_X509(stdin, NULL, NULL, NULL);
     unsigned char *der = NULL;
     int n = x ? i2d_X509(x, &der) : 0;
-    enum status st = p11key_put_certificate(uri, NULL, der, (size_t)n);
+    enum status st = key ? signer_open(key, NULL, 0, &s) : ST_OK;
+    if (st == ST_OK)
+        st = p11key_put_certificate(uri, NULL, der, (size_t)n);
+    signer_close(s);
     OPENSSL_free(der);
     X509_free(x);
     return (int)st;
@@ -223,7 +227,7 @@ int main(int argc, char **argv)
             mode = optarg;
     }
     if (!strcmp(mode, "put"))
-        return put(argv[optind]);
+        return put(argv[optind], argv[optind + 1]);
     for (; optind + keys < argc && keys < KEYS; keys++) {
         st = (int)signer_open(argv[optind + keys], NULL, flags, &s[keys]);
         if (st)
