@@ -55,7 +55,9 @@ forge_unit() { # NAME ROLE ISSUER CN [WORD OF pki_issue...]
 
 # Signs the content on stdin.
 forged() { # NAME [WORD OF forge-sign...]
-    forge-sign "$PKI/$1.key" "$PKI/$1.pem" "${@:2}"
+    local key=$PKI/$1.key
+    [ -e "$key" ] || key=$PKI/twin.${1#*.}.key
+    forge-sign "$key" "$PKI/$1.pem" "${@:2}"
 }
 # The content of a message, changed and signed by the twin of a unit.
 again() { # MESSAGE UNIT [EDIT...]
@@ -100,7 +102,8 @@ forge_messages() { # FOLDER LOT
     attach --lot "$2" >"$m/1.pem" && line_keep sent &&
         verify-unit <"$m/1.pem" >"$m/2.pem" && ra-approve <"$m/2.pem" >"$m/3.pem" &&
         ca-sign <"$m/3.pem" >"$m/4.pem" && line_keep up && bag "$m/4.pem" >"$m/issued.pem" &&
-        ra-approve <"$m/4.pem" >"$m/5.pem" && verify-unit <"$m/5.pem" >"$m/6.pem"
+        ra-approve <"$m/4.pem" >"$m/5.pem" && line_keep answered &&
+        verify-unit <"$m/5.pem" >"$m/6.pem" && line_keep passed
 }
 forge_line() {
     line_build forge forge-sign layers-test && line_make "$BATS_FILE_TMPDIR/line" && forge_twins || return
@@ -125,7 +128,7 @@ stops() { # UNIT CODE WHY
     before=$(line_entries "$unit")
     run --separate-stderr "$unit"
     # shellcheck disable=SC2053 # a pattern
-    [ "$status" -eq "$code" ] && [ -z "$output" ] && [[ $stderr == $want ]] || failure
+    [ "$status" -eq "$code" ] && [ -z "$output" ] && [[ $stderr == $want ]] || { failure; return 1; }
     [ "$(line_entries "$unit")" = "$before" ] || { echo "the ledger has grown"; return 1; }
 }
 # The message on stdin is taken.
@@ -133,7 +136,7 @@ passes() { # UNIT
     local unit=$1 code=0 want= before
     before=$(line_entries "$unit")
     run --separate-stderr "$unit"
-    [ "$status" -eq 0 ] && [[ $output == -----BEGIN* ]] && [ -z "$stderr" ] || failure
+    [ "$status" -eq 0 ] && [[ $output == -----BEGIN* ]] && [ -z "$stderr" ] || { failure; return 1; }
     [ "$(line_entries "$unit")" != "$before" ] || { echo "nothing was recorded"; return 1; }
     line_restore "$STATE"
 }
