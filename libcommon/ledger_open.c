@@ -145,7 +145,8 @@ static int fill(struct ledger *l, sqlite3 *db)
     sqlite3_stmt *st = NULL;
     const char *meta =
         "INSERT INTO meta VALUES ('unit', ?1), ('format', " NUMBER(LEDGER_FORMAT) ")";
-    int ok = sqlite3_exec(db, "PRAGMA synchronous = FULL; BEGIN;", NULL, NULL, NULL) == SQLITE_OK &&
+    int ok = sqlite3_exec(db, "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; BEGIN;", NULL,
+                          NULL, NULL) == SQLITE_OK &&
              sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
              sqlite3_prepare_v2(db, meta, -1, &st, NULL) == SQLITE_OK &&
              sqlite3_bind_text(st, 1, l->unit, -1, SQLITE_STATIC) == SQLITE_OK &&

@@ -123,7 +123,7 @@ plainly() {
 @test "a damaged file is named as such" {
     ledger issue a 1000 > /dev/null
     page=$(sqlite3 l.db "SELECT rootpage FROM sqlite_master WHERE name = 'entry'")
-    seq 1000 | head -c 4096 | dd of=l.db bs=4096 seek=$((page - 1)) conv=notrunc status=none
+    seq 2000 | head -c 8192 | dd of=l.db bs=8192 seek=$((page - 1)) conv=notrunc status=none
     run -3 ledger verify
     [ "${lines[0]}" = \
         'ledger-test: l.db: the ledger is damaged: database disk image is malformed' ]

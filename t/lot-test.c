@@ -68,15 +68,16 @@ static int expand(char **a)
     struct csv *c = csv_open(a[0]);
     if (!c)
         return ST_USAGE;
-    while (csv_next(c, &row) > 0) {
+    enum status st = ST_OK;
+    while (st == ST_OK && csv_next(c, &row) > 0) {
         char *s = csv_expand(&row, a[1], a[2] ? brackets : NULL);
-        if (!s)
-            return ST_USAGE;
-        puts(s);
+        st = s ? ST_OK : ST_USAGE;
+        if (s)
+            puts(s);
         free(s);
     }
     csv_close(c);
-    return ST_OK;
+    return (int)st;
 }
 
 /* look FILE LOT DEVICE...: the row of each. */
