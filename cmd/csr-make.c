@@ -17,7 +17,7 @@
 #include "signer.h"
 #include "x509.h"
 
-#define CHUNK 512 /* rows between two syncs of their key files */
+#define CHUNK 2048 /* rows between two syncs of their key files: syncfs waits for all that is dirty */
 #define PEM_KEY_MAX 8192
 #define ID_MAX 128
 

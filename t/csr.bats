@@ -246,7 +246,7 @@ $type" >d.csv
 }
 
 @test "killed at any moment, every key file is whole and every request has its key" {
-    devices 100000 >d.csv
+    devices 30000 >d.csv
     for i in 1 2 3; do
         csr-make -l d.csv -d keys >out$i.csr &
         sleep 0.$((i * 2))
@@ -483,7 +483,7 @@ TABLE
 
 @test "memory stays flat however long the list is" {
     devices 2000 >small.csv
-    devices 20000 >large.csv
+    devices 12000 >large.csv
     local small large
     small=$(peak csr-make -l small.csv -d keys)
     large=$(peak csr-make -l large.csv -d keys)
