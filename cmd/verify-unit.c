@@ -62,7 +62,7 @@ static int names_device(const struct judge_rules *r, const struct buf *subject, 
 }
 
 /* The subject that the list prescribes, as DER; empty if it says none. */
-static int listed_subject(const struct judge_rules *r, const struct csv_row *row,
+static int listed_subject(struct lots *lots, const struct judge_rules *r, const struct csv_row *row,
                           const char *device, struct buf *out, struct judge_fail *f)
 {
     char why[X509_WHY];
@@ -70,12 +70,12 @@ static int listed_subject(const struct judge_rules *r, const struct csv_row *row
     if (!text || !*text)
         return 1;
     if (!x509_name_parse(text, out, why))
-        return judge_no(f, FAIL_INTERNAL_CA, "line %lu of the device list: subject: %s", row->line,
-                        why);
+        return judge_no(f, FAIL_INTERNAL_CA, "line %lu of the device list: subject: %s",
+                        lots_line(lots, r->lot, row), why);
     return names_device(r, out, device) ||
            judge_no(f, FAIL_INTERNAL_CA,
-                    "line %lu of the device list: the subject is not of device \"%s\"", row->line,
-                    device);
+                    "line %lu of the device list: the subject is not of device \"%s\"",
+                    lots_line(lots, r->lot, row), device);
 }
 
 /* A request made for a bare key names it by the key alone: it must be the only one of its message.
@@ -127,7 +127,7 @@ static int judge_one(struct unit *u, const struct layers *m, size_t i, const str
     if (!listed)
         return judge_no(f, FAIL_BAD_IDENTITY, "device \"%s\" is not in the list of lot \"%s\"",
                         it.device, r->lot->name);
-    if (!key_as_listed(&row, &it, f) || !listed_subject(r, &row, it.device, subject, f))
+    if (!key_as_listed(&row, &it, f) || !listed_subject(u->lots, r, &row, it.device, subject, f))
         return 0;
     if (it.item->kind == CMC_KEY && !make_subject(r, &it, subject, f))
         return 0;
