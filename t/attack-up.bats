@@ -110,7 +110,7 @@ R="layer 1 (ra-approve): "
     attach_says "an otherMsg that is no public key" "3/0/1 set $(oid 1.2.3)"
     forge get "$CONTENT" <"$M/2.pem" | forge get 1/0 >crm.der
     attach_says "a CRMF request from an attaching unit" "1/0 set @crm.der" "1/0/0/0 body 65"
-    attach_says "a message inside an attaching unit's message" "2 add $(tlv 30 "$(int 1)" 3000)"
+    attach_says "a message inside an attaching unit's message" "2 add $(tlv 30 "$(int 50)" 3000)"
 }
 
 @test "a message for another unit is not taken, not even further up" {

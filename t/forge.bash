@@ -15,8 +15,6 @@ RWRAPPED=1/0/1 # downward
 # in ca-sign's PKIResponse
 RECIPIENT=0/2/2/0
 RESPONSEINFO=0/3/2/0/0 # version, request, issued
-GRANTED=0/4            # the status of those that have a certificate
-REFUSED=0/5
 
 # DER in hex, by its parts
 tlv() { # IDENTIFIER [HEX...]
@@ -94,17 +92,18 @@ bag() { # MESSAGE
         own="$PKI/ca-messages.pem" <(grep -vE '^((subject|issuer)=|$)' "$1.bag")
 }
 
-# One small lot, saved after each hop: a request, one whose subject the list says, a public key, and one that
-# is refused. Kept are the ledgers: `sent` before anybody else saw it, `up` when the answer is made.
-forge_messages() { # FOLDER LOT
-    local m=$1
+# The requests on stdin, saved as messages after each hop. Kept are the ledgers: `sent` before anybody else saw
+# it, `up` when the answer is made, `answered` when ra-approve has seen it, `passed` when only attach has not.
+forge_messages() { # FOLDER LOT [PREFIX OF THE NAMES]
+    local m=$1 p=${3-}
     mkdir -p "$m"
-    attach --lot "$2" >"$m/1.pem" && line_keep sent &&
+    attach --lot "$2" >"$m/1.pem" && line_keep "${p}sent" &&
         verify-unit <"$m/1.pem" >"$m/2.pem" && ra-approve <"$m/2.pem" >"$m/3.pem" &&
-        ca-sign <"$m/3.pem" >"$m/4.pem" && line_keep up && bag "$m/4.pem" >"$m/issued.pem" &&
-        ra-approve <"$m/4.pem" >"$m/5.pem" && line_keep answered &&
-        verify-unit <"$m/5.pem" >"$m/6.pem" && line_keep passed
+        ca-sign <"$m/3.pem" >"$m/4.pem" && line_keep "${p}up" && bag "$m/4.pem" >"$m/issued.pem" &&
+        ra-approve <"$m/4.pem" >"$m/5.pem" && line_keep "${p}answered" &&
+        verify-unit <"$m/5.pem" >"$m/6.pem" && line_keep "${p}passed"
 }
+# One small lot: a request, one whose subject the list says, a public key, and one that is refused.
 forge_line() {
     line_build forge forge-sign layers-test && line_make "$BATS_FILE_TMPDIR/line" && forge_twins || return
     export M=$LINE/messages
