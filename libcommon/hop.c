@@ -209,7 +209,8 @@ static enum status answer(struct hop *h, struct known *asked)
     if (!asked->found)
         return bad_input(h, "an answer to a message that this unit did not send");
     if (cmc_leaf_count(h->m.leaf) != asked->part)
-        return bad_input(h, "an answer that leaves out a request");
+        return bad_input(h, "an answer to %zu requests, not to the %u that were sent",
+                         cmc_leaf_count(h->m.leaf), (unsigned)asked->part);
     st = ledger_by_tid(h->u->ledger, LEDGER_DOWN, tid(h), NULL, each_answer, &before);
     if (st != ST_OK)
         return st;
