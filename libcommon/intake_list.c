@@ -7,6 +7,8 @@
 #include "alloc.h"
 #include "diag.h"
 
+#define FIRST_PLACES 1024
+
 struct place {
     uint64_t tag; /* the first octets of the hash */
     int64_t offset;
@@ -78,7 +80,7 @@ static int add(struct intake_list *l, const struct csv_row *row)
         return diag_warn("%s:%lu: key: not a SHA-256 in hexadecimal digits", csv_path(l->csv),
                          row->line);
     if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap + l->cap / 2 : csv_estimate(l->csv) % (1 << 20) + 16;
+        l->cap += l->cap / 2 + FIRST_PLACES;
         l->v = alloc_grow(l->v, l->cap, sizeof *l->v);
     }
     l->v[l->n++] = (struct place){tag_of(key), row->offset};
