@@ -202,76 +202,52 @@ static void set(struct profile_asked *a, const char *subject, const char *san, s
     }
 }
 
+/* The arguments of the options, by their letters; a flag's is "". NULL where an option was not
+ * given. */
+static int options(int argc, char **argv, const char *given[128])
+{
+    for (int c; (c = getopt(argc, argv, "c:p:k:i:d:S:N:lDL:b:")) != -1;) {
+        if (c == '?')
+            return 0;
+        given[c] = optarg ? optarg : "";
+    }
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
-    const char *file = NULL, *name = NULL, *key = NULL, *issuer = NULL, *subject = NULL,
-               *san = NULL;
-    const char *fault = NULL;
+    const char *given[128] = {NULL}, *name;
     struct profile_asked a = {0};
     struct buf set_name = {0}, set_names = {0};
-    int st = ST_USAGE, want_list = 0, want_device = 0;
-    long times = 0;
+    int st = ST_USAGE;
     io_init();
     diag_program("profile-test");
-    for (int c; (c = getopt(argc, argv, "c:p:k:i:d:S:N:lDL:b:")) != -1;)
-        switch (c) {
-        case 'c':
-            file = optarg;
-            break;
-        case 'p':
-            name = optarg;
-            break;
-        case 'k':
-            key = optarg;
-            break;
-        case 'i':
-            issuer = optarg;
-            break;
-        case 'd':
-            a.device = optarg;
-            break;
-        case 'S':
-            subject = optarg;
-            break;
-        case 'N':
-            san = optarg;
-            break;
-        case 'l':
-            want_list = 1;
-            break;
-        case 'D':
-            want_device = 1;
-            break;
-        case 'L':
-            fault = optarg;
-            break;
-        case 'b':
-            times = atol(optarg);
-            break;
-        default:
-            return ST_USAGE;
-        }
-    struct profiles *ps = profiles_load(file);
+    if (!options(argc, argv, given))
+        return ST_USAGE;
+    name = given['p'];
+    a.device = given['d'];
+    struct profiles *ps = profiles_load(given['c']);
     const struct profile *p = ps && name ? profiles_find(ps, name) : NULL;
     if (!ps)
         return ST_USAGE;
-    if (want_list) {
+    if (given['l']) {
         st = list(ps, (const char *const *)argv + optind);
         goto out;
     }
     st = ST_INPUT;
     if (!read_request())
         goto out;
-    set(&a, subject, san, &set_name, &set_names);
+    set(&a, given['S'], given['N'], &set_name, &set_names);
     a.subject = csr.subject;
     a.spki = csr.spki;
     a.extensions = csr.extensions;
-    if (fault)
-        st = lint(fault);
+    if (given['L'])
+        st = lint(given['L']);
     else if (!p)
         st = ST_USAGE;
     else
-        st = want_device ? device(p) : issue(p, &a, issuer, key, times);
+        st = given['D'] ? device(p)
+                        : issue(p, &a, given['i'], given['k'], given['b'] ? atol(given['b']) : 0);
 out:
     profiles_free(ps);
     buf_free(&request);
