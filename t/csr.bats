@@ -365,15 +365,13 @@ TABLE
     h=$(hex "$F/p256.der")
     pem "${h}00" | refused "not a request in DER: trailing octets at octet $((${#h} / 2))"
     pem "3080${h:6}0000" | refused "not a request in DER: indefinite length at octet 0"
-    pem "308200${h:4}" | refused "not a request in DER: length that is not minimal at octet 0" ||
-        pem "30830000${h:4}" | refused "not a request in DER: length that is not minimal at octet 0"
+    pem "308200${h:4}" | refused "not a request in DER: length that is not minimal at octet 0"
 }
 
 @test "a certificate is not a request" {
     openssl req -x509 -key "$F/p256.pem" -subj /CN=a -out c.pem
     openssl x509 -in c.pem -outform DER -out c.der
-    pem "$(hex c.der)" | refused 'not a PKCS #10 request of version 1' ||
-        pem "$(hex c.der)" | refused 'not a PKCS #10 request'
+    pem "$(hex c.der)" | refused 'not a PKCS #10 request of version 1'
 }
 
 @test "a signature of another key is refused" {
