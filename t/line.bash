@@ -3,6 +3,7 @@
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
 . "$HERE/pki.bash"
+. "$HERE/lib.bash" # for lab_module
 
 # Builds what the tests run, and puts it on PATH.
 line_build() { # TOOL-OF-THE-TESTS...
@@ -16,7 +17,8 @@ line_build() { # TOOL-OF-THE-TESTS...
 }
 
 line_tokens() { # LABEL...
-    export SOFTHSM2_CONF=$LINE/softhsm2.conf
+    export SOFTHSM2_CONF=$LINE/softhsm2.conf XDG_RUNTIME_DIR=$LINE
+    MODULE=$(lab_module) || return
     mkdir -p "$LINE/tokens" "$LINE/etc" "$LINE/var"
     printf '%s\n' "directories.tokendir = $LINE/tokens" 'objectstore.backend = file' \
         'log.level = ERROR' >"$SOFTHSM2_CONF"
@@ -27,13 +29,13 @@ line_tokens() { # LABEL...
     done
 }
 
-line_uri() { # TOKEN OBJECT: relative to etc/
-    echo "pkcs11:token=$1;object=$2?pin-source=pin"
+line_uri() { # TOKEN OBJECT
+    echo "pkcs11:token=$1;object=$2?module-path=$MODULE&pin-source=$LINE/etc/pin"
 }
 
 # A key in a token, and its unit's certificate.
 line_unit() { # ROLE TOKEN OBJECT CN
-    hsm-keygen "pkcs11:token=$2;object=$3?pin-source=$LINE/etc/pin" >"$PKI/$3.pub" || return
+    hsm-keygen "$(line_uri "$2" "$3")" >"$PKI/$3.pub" || return
     pki_unit_attest "$3" "$1" root 3650 "$4"
 }
 
@@ -79,7 +81,7 @@ line_make() { # FOLDER
     line_unit verify-unit hsm1 verify verify-unit-1 || return
     line_unit ra-approve hsm2 ra ra-approve-1 || return
     line_unit ca-sign hsm2 ca-messages "Device CA" || return
-    hsm-keygen "pkcs11:token=hsm2;object=ca?pin-source=$LINE/etc/pin" >"$PKI/ca.pub" || return
+    hsm-keygen "$(line_uri hsm2 ca)" >"$PKI/ca.pub" || return
     pki_attest ca "/CN=Device CA" root 3650 basicConstraints=critical,CA:TRUE,pathlen:0 \
         keyUsage=critical,keyCertSign,cRLSign
     line_config
