@@ -76,9 +76,10 @@ static int arc_parse(const char **s, arc_t *out)
     if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9'))
         return 0;
     for (; *p >= '0' && *p <= '9'; p++) {
-        if (v > (ARC_MAX - (arc_t)(*p - '0')) / 10)
+        arc_t digit = (arc_t)(*p - '0');
+        if (v > ARC_MAX / 10 || v * 10 > ARC_MAX - digit)
             return 0;
-        v = v * 10 + (arc_t)(*p - '0');
+        v = v * 10 + digit;
     }
     if (*p == '.')
         p++;

@@ -91,6 +91,7 @@ static int show_name(const char *text, int is_san)
     struct buf der = {0}, hex = {0}, again = {0};
     int ok = is_san ? x509_san_parse(text, &der, why) : x509_name_parse(text, &der, why);
     if (!ok) {
+        buf_free(&der);
         diag_warn("%s", why);
         return ST_INPUT;
     }

@@ -67,11 +67,14 @@ static int issue(const struct profile *p, const struct profile_asked *a, const c
     unsigned char serial[X509_SERIAL];
     int st = ST_REFUSED;
     if (issuer && (pem_file(issuer, "CERTIFICATE", 65536, &ca, 1) != 1 ||
-                   !x509_cert_view(buf_span(&ca), &view)))
-        return ST_USAGE;
+                   !x509_cert_view(buf_span(&ca), &view))) {
+        st = ST_USAGE;
+        goto out;
+    }
     if (times) {
         bench(p, a, issuer ? &view : NULL, times);
-        return ST_OK;
+        st = ST_OK;
+        goto out;
     }
     if (!profile_apply(p, a, issuer ? &view : NULL, clock_now(), &r)) {
         diag_warn("refused %d: %s", r.fail, r.why);
