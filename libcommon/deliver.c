@@ -95,8 +95,7 @@ static enum status end_transaction(struct deliver *d, enum status st)
     return st;
 }
 
-/* Where nothing has to be put anywhere, received and delivered are one. */
-static enum status record_received(struct deliver *d, int delivered_too)
+static enum status record_received(struct deliver *d)
 {
     enum status st = ledger_begin(d->u->ledger);
     if (st != ST_OK)
@@ -104,8 +103,6 @@ static enum status record_received(struct deliver *d, int delivered_too)
     st = deliver_recall(d);
     if (st == ST_OK)
         st = add_received(d);
-    if (st == ST_OK && delivered_too)
-        st = add_delivered(d);
     return end_transaction(d, st);
 }
 
@@ -162,16 +159,17 @@ static enum status deliver_message(struct deliver *d)
 {
     const struct deliver_options *o = d->o;
     int to_device = o->out || o->put || o->token;
-    enum status st = record_received(d, !to_device);
+    enum status st = record_received(d);
     if (st != ST_OK)
         return st;
     say_refusals(d);
-    if (to_device) {
+    if (to_device)
         st = put(d);
-        if (st == ST_OK)
-            st = record_delivered(d);
-    }
-    if (st == ST_OK && (o->print || !to_device))
+    else
+        print(d); /* stdout is the device: a process that is killed here prints it again */
+    if (st == ST_OK)
+        st = record_delivered(d);
+    if (st == ST_OK && to_device && o->print)
         print(d);
     return st;
 }

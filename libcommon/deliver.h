@@ -1,8 +1,9 @@
 /* The way down through attach: answers are checked against what the ledger says was asked, and the
  * certificates are put on their devices and read back (certline-message(5)).
  *
- * The order for each message: commit received, put, read back, commit delivered, print. A message
- * in which anything is wrong puts nothing on any device. */
+ * The order for each message: commit received, put, read back, commit delivered, print; where there
+ * is nothing to put, what is printed is delivered, so that printing comes before. A message in
+ * which anything is wrong puts nothing on any device. */
 #ifndef DELIVER_H
 #define DELIVER_H
 

@@ -18,6 +18,7 @@
  * CMS_MAX.
  */
 #define BATCH_OCTETS (CMS_MAX / 2)
+#define LOCK_SECONDS 30
 
 static void random_octets(unsigned char *p, int n)
 {
@@ -200,6 +201,11 @@ static enum status close_run(struct intake *w)
     return st;
 }
 
+char *intake_lock_path(const struct unit *u)
+{
+    return alloc_printf("%s.reading", u->ledger_path);
+}
+
 enum status intake_work(struct unit *u, const struct intake_options *o,
                         enum status (*feed)(struct intake *w, void *arg), void *arg)
 {
@@ -209,6 +215,12 @@ enum status intake_work(struct unit *u, const struct intake_options *o,
         return st;
     if (o->list && !(w.list = intake_list_open(o->list, !o->get)))
         return st;
+    char *path = intake_lock_path(u);
+    int lock = io_lock_shared(
+        path, LOCK_SECONDS); /* against --resend, which closes the runs of the dead */
+    free(path);
+    if (lock < 0)
+        diag_err("%s.reading", u->ledger_path);
     w.items = alloc_zero((size_t)u->batch, sizeof *w.items);
     random_octets(w.run, sizeof w.run);
     st = feed(&w, arg);
@@ -224,6 +236,7 @@ enum status intake_work(struct unit *u, const struct intake_options *o,
     st = status_worse(st, sent);
     if (st == ST_OK && w.unreadable)
         st = ST_INPUT;
+    io_unlock(lock);
     intake_list_free(w.list);
     buf_free(&w.data);
     free(w.items);

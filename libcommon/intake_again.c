@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "alloc.h"
 #include "clock.h"
 #include "diag.h"
 #include "io.h"
@@ -32,9 +34,22 @@ enum status intake_unanswered(struct unit *u)
     return st == ST_OK && n ? ST_REFUSED : st;
 }
 
+#define RUNS_MOST 4096 /* that one --resend closes */
+
 struct again {
     int64_t oldest, too_old, sent;
+    unsigned char (*runs)[CMC_RUN];
+    size_t n_runs;
 };
+
+static void note_run(struct again *a, struct span run)
+{
+    if (run.n != CMC_RUN || a->n_runs == RUNS_MOST ||
+        (a->n_runs && !memcmp(a->runs[a->n_runs - 1], run.p, CMC_RUN)))
+        return;
+    a->runs = alloc_grow(a->runs, a->n_runs + 1, sizeof *a->runs);
+    memcpy(a->runs[a->n_runs++], run.p, CMC_RUN);
+}
 
 static int send_again(const struct ledger_entry *e, void *arg)
 {
@@ -44,6 +59,7 @@ static int send_again(const struct ledger_entry *e, void *arg)
         a->too_old++;
         return 1;
     }
+    note_run(a, e->run);
     pem_put(&pem, "CMS", e->data.p, e->data.n);
     io_stdout(pem.d, pem.n);
     buf_free(&pem);
@@ -52,11 +68,43 @@ static int send_again(const struct ledger_entry *e, void *arg)
     return !io_stopping();
 }
 
+/* A run whose attach died stays open, and would end every line that answers it with 4. What it read
+ * and did not send is gone with it, and its own line has said so. Nothing is closed while another
+ * attach is reading. */
+static enum status close_dead_runs(struct unit *u, const struct again *a)
+{
+    char *path = intake_lock_path(u);
+    int lock = io_lock(path, 0);
+    enum status st = ST_OK;
+    for (size_t i = 0; lock >= 0 && st == ST_OK && i < a->n_runs; i++) {
+        struct ledger_run r;
+        struct ledger_entry close = {
+            .kind = LEDGER_RUN_CLOSE, .run = {a->runs[i], CMC_RUN}, .note = "closed by --resend"};
+        st = ledger_run_state(u->ledger, close.run, &r);
+        if (st != ST_OK || r.closed)
+            continue;
+        close.part = (uint32_t)r.asked;
+        st = ledger_begin(u->ledger);
+        if (st == ST_OK)
+            st = ledger_add(u->ledger, &close);
+        if (st == ST_OK)
+            st = ledger_commit(u->ledger);
+        else
+            ledger_abort(u->ledger);
+    }
+    io_unlock(lock);
+    free(path);
+    return st;
+}
+
 enum status intake_resend(struct unit *u)
 {
     struct again a = {.oldest = clock_now() - u->max_age};
     enum status st = ledger_unanswered_messages(u->ledger, send_again, &a);
     diag_note("%" PRId64 " messages sent again", a.sent);
+    if (st == ST_OK)
+        st = close_dead_runs(u, &a);
+    free(a.runs);
     if (st != ST_OK || !a.too_old)
         return st;
     diag_warn("%" PRId64 " messages are older than max-age: no unit would take them", a.too_old);

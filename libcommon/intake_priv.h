@@ -63,4 +63,7 @@ const char *intake_list_find(struct intake_list *l, const unsigned char key[X509
 enum status intake_work(struct unit *u, const struct intake_options *o,
                         enum status (*feed)(struct intake *w, void *arg), void *arg);
 
+/* The lock that every attach holds, shared, while it reads requests. Freed by the caller. */
+char *intake_lock_path(const struct unit *u);
+
 #endif

@@ -20,6 +20,7 @@
 #define FILE_NAME_MAX_OCTETS 200
 
 static volatile sig_atomic_t stopping;
+static mode_t found_umask = 022;
 
 static void on_stop(int sig)
 {
@@ -51,7 +52,7 @@ void io_init(void)
     sigaction(SIGPIPE, &ign, NULL);
     sigaction(SIGTERM, &stop, NULL); /* without SA_RESTART: a blocked read returns */
     sigaction(SIGINT, &stop, NULL);
-    umask(077);
+    found_umask = umask(077);
     no_core();
 }
 
@@ -164,13 +165,13 @@ int io_sync(const char *path)
     return ok;
 }
 
-int io_lock(const char *path, int seconds)
+static int take_lock(const char *path, int how, int seconds)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     for (int waited = 0;; waited++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (flock(fd, how | LOCK_NB) == 0)
             return fd;
         if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= seconds * 500)
             break;
@@ -180,6 +181,21 @@ int io_lock(const char *path, int seconds)
     close(fd);
     errno = saved;
     return -1;
+}
+
+int io_lock(const char *path, int seconds)
+{
+    return take_lock(path, LOCK_EX, seconds);
+}
+
+int io_lock_shared(const char *path, int seconds)
+{
+    return take_lock(path, LOCK_SH, seconds);
+}
+
+mode_t io_umask(void)
+{
+    return found_umask;
 }
 
 void io_unlock(int fd)

@@ -8,18 +8,19 @@
 #include "buf.h"
 #include "status.h"
 
-/* First call of every program: SIGPIPE ignored, SIGTERM and SIGINT noted (io_stopping), umask 077, no
- * core files, descriptors 0 to 2 open. */
+/* First call of every program: SIGPIPE ignored, SIGTERM and SIGINT noted (io_stopping), umask 077,
+ * no core files, descriptors 0 to 2 open. */
 void io_init(void);
 /* Whether SIGTERM or SIGINT came: finish the batch, then end. */
 int io_stopping(void);
 
 /* Writes all of it. 1, or 0 with errno set. */
 int io_write(int fd, const void *p, size_t n);
-/* Writes all of it to stdout; a reader that went away or a full disk ends the process with ST_TEMP. */
+/* Writes all of it to stdout; a reader that went away or a full disk ends the process with ST_TEMP.
+ */
 void io_stdout(const void *p, size_t n);
-/* Reads a regular file of at most `max` octets behind what `out` holds. 0 after a warning that names
- * the file. */
+/* Reads a regular file of at most `max` octets behind what `out` holds. 0 after a warning that
+ * names the file. */
 int io_read_file(const char *path, size_t max, struct buf *out);
 /* Reads a descriptor to its end, at most `max` octets; `what` names it in the warning. */
 int io_read_fd(int fd, size_t max, struct buf *out, const char *what);
@@ -38,11 +39,16 @@ int io_sync(const char *path);
  * descriptor that io_unlock takes, or -1 with errno (EWOULDBLOCK when it stayed taken). */
 int io_lock(const char *path, int seconds);
 void io_unlock(int fd);
+/* A lock that many may hold at a time, and nobody beside io_lock. As io_lock otherwise. */
+int io_lock_shared(const char *path, int seconds);
+/* The umask that io_init found: what commands of the user's get back. */
+mode_t io_umask(void);
 
-/* `name` beside the file `base`: absolute names stay, others start in base's folder. Freed by the caller. */
+/* `name` beside the file `base`: absolute names stay, others start in base's folder. Freed by the
+ * caller. */
 char *io_beside(const char *base, const char *name);
-/* `id` as one safe file name: every octet but [A-Za-z0-9._-] becomes %XX, as does a leading dot. Freed
- * by the caller; NULL when the result is empty or longer than 200 octets. */
+/* `id` as one safe file name: every octet but [A-Za-z0-9._-] becomes %XX, as does a leading dot.
+ * Freed by the caller; NULL when the result is empty or longer than 200 octets. */
 char *io_file_name(const char *id);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "io.h"
 
 #define CHUNK 65536
 #define GRACE_MS 1000
@@ -71,6 +73,7 @@ static _Noreturn void run(const struct server *s, int in, int out, char *command
     struct sigaction plain = {.sa_handler = SIG_DFL};
     sigset_t none;
     setpgid(0, 0);
+    umask(io_umask());
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int sig = 1; sig < NSIG; sig++)
         sigaction(sig, &plain, NULL);

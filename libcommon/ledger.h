@@ -77,7 +77,7 @@ struct ledger_run {
 };
 enum status ledger_run_state(struct ledger *l, struct span run, struct ledger_run *out);
 /* The devices that have neither LEDGER_DELIVERED nor LEDGER_REFUSED, as their LEDGER_ASKED entries; run empty:
- * of all runs. */
+ * of all runs, without those that got their answer for the same key in another transaction. */
 enum status ledger_unanswered(struct ledger *l, struct span run, ledger_each *each, void *arg);
 /* The LEDGER_SENT entries that have at least one such device. */
 enum status ledger_unanswered_messages(struct ledger *l, ledger_each *each, void *arg);

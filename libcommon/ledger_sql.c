@@ -13,6 +13,10 @@ _Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3
 #define ANSWERED(which)                                                                            \
     "EXISTS (SELECT 1 FROM entry d WHERE " BY_TID(d, which, a) " AND d.part = a.part)"
 #define OPEN_DEVICE " NOT " ANSWERED(7) " AND NOT " ANSWERED(8)
+/* The same device and key may have got their answer in another transaction: the line was run again. */
+#define SERVED                                                                                     \
+    " AND (a.device, a.key) NOT IN (SELECT o.device, o.key FROM entry d CROSS JOIN entry o"        \
+    " WHERE d.kind IN (7, 8) AND d.kind IS NOT 12 AND " BY_TID(o, 4, d) " AND o.part = d.part)"
 /* The devices of messages; a message that was recorded twice counts once. */
 #define DEVICES                                                                                    \
     " FROM entry s CROSS JOIN entry a WHERE " IN_RUNS(s) " AND " BY_TID(                           \
@@ -51,9 +55,9 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
                                                               " AND s.run = ?1)",
     [LEDGER_SQL_RUN_UNANSWERED] =
         "SELECT a.id" DEVICES " AND s.run = ?1 AND" OPEN_DEVICE " ORDER BY a.id",
-    [LEDGER_SQL_UNANSWERED] = "SELECT a.id" DEVICES " AND" OPEN_DEVICE " ORDER BY a.id",
+    [LEDGER_SQL_UNANSWERED] = "SELECT a.id" DEVICES " AND" OPEN_DEVICE SERVED " ORDER BY a.id",
     [LEDGER_SQL_UNANSWERED_MESSAGES] = "SELECT s.id FROM entry s WHERE " IN_RUNS(
-        s) " AND EXISTS (SELECT 1 FROM entry a WHERE " BY_TID(a, 4, s) " AND" OPEN_DEVICE
+        s) " AND EXISTS (SELECT 1 FROM entry a WHERE " BY_TID(a, 4, s) " AND" OPEN_DEVICE SERVED
                                                                        ") ORDER BY s.id",
     [LEDGER_SQL_WRITERS] = "SELECT id, nonce, unit, program, opened FROM writer ORDER BY id",
     [LEDGER_SQL_ALL] = ALL ", writer, n, hash FROM entry ORDER BY id",

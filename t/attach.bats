@@ -422,6 +422,55 @@ answered() {
     said '1 messages are older than max-age: no unit would take them'
 }
 
+# The attach that reads requests is killed behind its first message: its run stays open.
+kill_reader() {
+    mkfifo in
+    attach -c "$LAB/etc/attach.yaml" --lot open <in >up.pem 2>err &
+    exec 7>in
+    lab_requests D1 >&7
+    for _ in $(seq 100); do
+        [ "$(blocks CMS up.pem)" -eq 1 ] && break
+        sleep 0.05
+    done
+    "$@"
+    kill -KILL $!
+    wait $! || true
+    exec 7>&-
+}
+
+@test "a line that lost its first attach ends with 4, and sending again ends it well" {
+    kill_reader
+    lab_middle <up.pem >down.pem
+    run --separate-stderr -4 lab_down --out certs <down.pem
+    [[ $stderr = *' is not closed: the attach that sent it did not come to its end'* ]]
+    rm -r certs
+    lab_fresh
+    rm in
+    kill_reader
+    lab_down --resend | lab_middle >down.pem
+    run --separate-stderr -0 lab_down --out certs <down.pem
+    [ -s certs/D1.pem ]
+}
+
+@test "sending again leaves the run of an attach that is still reading open" {
+    resend() {
+        lab_down --resend >again.pem
+    }
+    kill_reader resend
+    [ "$(sql 'select count(*) from entry where kind = 2')" -eq 0 ]
+}
+
+@test "a certificate that could not be printed has no answer yet" {
+    lab_up <"$LAB/three.pem" | lab_middle >down.pem
+    run --separate-stderr -4 bash -c '. "$1"; lab_use "$2"; lab_down <down.pem >/dev/full' - \
+        "$BATS_TEST_DIRNAME/lib.bash" "$LAB"
+    run -1 lab_down --unanswered
+    [ "${#lines[@]}" -eq 3 ]
+    lab_down --resend | lab_middle | lab_down >certs.pem
+    [ "$(blocks CERTIFICATE certs.pem)" -eq 3 ]
+    run -0 lab_down --unanswered
+}
+
 # --- answers that lie ---
 
 @test "an answer of another line with the same certificates is taken for what it is" {

@@ -59,7 +59,7 @@ plainly() {
             wait "$pid"
         done
         whole 4
-        [ -z "$(ls | grep -F .new)" ]
+        [ -z "$(find . -name '*.new*')" ]
     done
 }
 
@@ -292,12 +292,24 @@ plainly() {
     ledger answer 8 r1 1 102
     run -0 ledger unanswered r1
     [ "$output" = '4 kind=4 part=102 device=d0-1 owner=- data=0' ]
-    run -0 ledger unanswered
-    [ "${#lines[@]}" = 2 ]
-    [ "${lines[1]}" = '10 kind=4 part=101 device=d0-0 owner=- data=0' ]
+    run -0 ledger unanswered r2
+    [ "$output" = '10 kind=4 part=101 device=d0-0 owner=- data=0' ]
     run -0 ledger messages
+    [[ ${lines[0]} = '2 kind=3 '* ]]
+}
+
+@test "a device that was answered for the same key in another transaction is not listed among all" {
+    ledger ask r1 1 2
+    ledger ask r2 1 1
+    run -0 ledger unanswered
+    [ "${#lines[@]}" = 3 ]
+    ledger answer 7 r2 0 101
+    run -0 ledger unanswered
+    [[ ${#lines[@]} = 1 && ${lines[0]} = *' device=d0-1 '* ]]
+    run -0 ledger unanswered r1
     [ "${#lines[@]}" = 2 ]
-    [[ ${lines[0]} = '2 kind=3 '* && ${lines[1]} = '9 kind=3 '* ]]
+    run -0 ledger messages
+    [[ ${#lines[@]} = 1 && ${lines[0]} = '2 kind=3 '* ]]
 }
 
 @test "entries of a transaction are found by kind" {
@@ -311,6 +323,7 @@ plainly() {
     [ -z "$output" ]
 }
 
+# bats test_tags=memory
 @test "a run of 100,000 devices is told in a moment and in constant memory" {
     ledger ask r1 1563 64
     ledger answer 7 r1 -1562 64
