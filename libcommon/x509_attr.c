@@ -119,7 +119,7 @@ static void put_utf8(struct buf *out, unsigned v)
     static const unsigned lead[] = {0, 0xc0, 0xe0, 0xf0};
     int more = v < 0x80 ? 0 : v < 0x800 ? 1 : v < 0x10000 ? 2 : 3;
     buf_char(out, (int)(lead[more] | v >> (6 * more)));
-    while (more--)
+    while (more-- > 0)
         buf_char(out, (int)(0x80 | (v >> (6 * more) & 0x3f)));
 }
 
