@@ -70,11 +70,10 @@ $(BUILD)/t/%.so: t/%.c
 test-programs: $(patsubst t/%-test.c,$(BUILD)/t/%-test,$(wildcard t/*-test.c)) \
 	$(patsubst t/%-shim.c,$(BUILD)/t/%-shim.so,$(wildcard t/*-shim.c))
 
-# libFuzzer's programs: CC=clang.
-FUZZ = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-$(BUILD)/fuzz/%: t/fuzz/%.c $(SRC)
+# libFuzzer's programs: CC=clang, CFLAGS with -fsanitize=fuzzer-no-link.
+$(BUILD)/fuzz/%: t/fuzz/%.c $(BUILD)/libcertline.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(FUZZ) -o $@ $^ $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/libcertline.a $(LDLIBS)
 
 fuzz-programs: $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 

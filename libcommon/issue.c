@@ -157,7 +157,7 @@ enum status issue_certificate(const struct issue_ca *ca, const struct issue_requ
 {
     unsigned char key[X509_HASH];
     char issuer[41];
-    struct x509_cert view, *by = ca->certificate.n ? &view : NULL;
+    struct x509_cert view = {0}, *by = ca->certificate.n ? &view : NULL;
     struct search s = {.r = r, .key = {key, sizeof key}, .issuer = issuer, .out = out};
     int64_t now = clock_now();
     x509_key_hash(r->asked.spki, key);

@@ -155,7 +155,7 @@ static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, st
 int layers_join_down(struct layers *m, struct path *p, int64_t now, char why[CMS_WHY])
 {
     const struct cms_layer *l = &m->layer[m->n - 1];
-    struct hashed *all = alloc_zero(l->n_other, sizeof *all), key;
+    struct hashed *all = alloc_zero(l->n_other, sizeof *all), key = {0};
     int ok = 1;
     m->issued = alloc_zero(m->leaf->n_issued, sizeof *m->issued);
     for (size_t i = 0; i < l->n_other; i++) {

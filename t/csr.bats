@@ -479,6 +479,7 @@ TABLE
         { echo "$output"; return 1; }
 }
 
+# bats test_tags=memory
 @test "memory stays flat however long the list is" {
     devices 2000 >small.csv
     devices 12000 >large.csv

@@ -55,7 +55,7 @@ static void rewrite(struct buf *out, const unsigned char *p, size_t n, size_t ba
             buf_char(out, 0);
         if (!k)
             buf_char(out, (int)in.n);
-        while (k--)
+        while (k-- > 0)
             buf_char(out, (int)(in.n >> 8 * k & 0xff));
         buf_put(out, in.d, in.n);
         buf_free(&in);
@@ -127,11 +127,13 @@ int main(int argc, char **argv)
         return ST_INPUT;
     if (hex)
         from_hex(&b);
+    int st = 0;
     if (times)
-        return speed(&b, times);
-    if (all)
-        return refuse_all(&b);
-    puts(der_check(b.d, b.n, path_n ? path : NULL, path_n, why) ? "ok" : why);
+        st = speed(&b, times);
+    else if (all)
+        st = refuse_all(&b);
+    else
+        puts(der_check(b.d, b.n, path_n ? path : NULL, path_n, why) ? "ok" : why);
     buf_free(&b);
-    return 0;
+    return st;
 }

@@ -208,7 +208,8 @@ int main(int argc, char **argv)
     m.key = f ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : NULL;
     if (!m.key || !io_read_fd(0, INPUT_MAX, &m.content, "stdin"))
         diag_exit(ST_USAGE, "KEY CERTIFICATES [WORD...]");
-    fclose(f);
+    if (f)
+        fclose(f);
     add_certs(&m, argv[2]);
     for (int i = 3; i < argc; i++)
         word(&m, argv[i]);

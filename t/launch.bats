@@ -93,8 +93,8 @@ pending 0, last 0' ]
 }
 
 @test "a launcher that is gone is noticed" {
-    run -0 timeout 5 launch-test -j 1 'kill -9 $PPID; sleep 100'
+    run -0 timeout 5 launch-test -j 1 'kill -9 $PPID; exec sleep 3'
     [ "${lines[1]}" = 'pending 1, last -1' ]
-    run -4 timeout 5 launch-test -j 1 'kill -9 $PPID; sleep 100' 'echo hello'
+    run -4 timeout 5 launch-test -j 1 'kill -9 $PPID; exec sleep 3' 'echo hello'
     [ "$output" = 'launch-test: the launcher is gone' ]
 }
