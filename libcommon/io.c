@@ -18,6 +18,7 @@
 #include "diag.h"
 
 #define FILE_NAME_MAX_OCTETS 200
+#define PIPE_OCTETS (1 << 20) /* what Linux allows everybody */
 
 static volatile sig_atomic_t stopping;
 static mode_t found_umask = 022;
@@ -53,6 +54,8 @@ void io_init(void)
     sigaction(SIGTERM, &stop, NULL); /* without SA_RESTART: a blocked read returns */
     sigaction(SIGINT, &stop, NULL);
     found_umask = umask(077);
+    /* A pipe that holds several messages lets the stages of a line work side by side. */
+    fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_OCTETS);
     no_core();
 }
 
