@@ -221,14 +221,8 @@ static enum status bad_block(struct deliver *d, struct pem *in, const struct pem
 
 static enum status end(struct deliver *d, struct pem *in, enum status st)
 {
-    if (st == ST_OK && io_stopping()) {
-        diag_warn("stopped by a signal");
-        st = ST_TEMP;
-    } else if (st == ST_OK && !pem_octets(in)) {
-        diag_warn("stdin was empty");
-        diag_hint("a stage before this one ended early: see what it said");
-        st = ST_EMPTY;
-    }
+    if (st == ST_OK)
+        st = pem_ended(in);
     return status_worse(st, deliver_truth(d));
 }
 

@@ -54,9 +54,8 @@ static enum status read_request(struct job *j, struct csr *csr)
     if (r == PEM_FAIL) {
         diag_warn("stdin: %s", strerror(errno));
         st = ST_TEMP;
-    } else if (r == PEM_END && !pem_octets(in)) {
-        diag_warn("stdin was empty");
-        st = ST_EMPTY;
+    } else if (r == PEM_END && pem_ended(in) != ST_OK) {
+        st = io_stopping() ? ST_TEMP : ST_EMPTY;
     } else if (r != PEM_BLOCK) {
         diag_warn("stdin:%lu: %s", r == PEM_BAD ? b.line : 1,
                   r == PEM_BAD ? b.why : "no PEM block");

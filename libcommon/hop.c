@@ -309,14 +309,8 @@ enum status hop_run(struct unit *u, enum hop_pin pin, const struct hop_judge *ju
     enum status st = ST_OK;
     for (int more = 1; more && st == ST_OK;)
         st = next(&h, in, &more);
-    if (st == ST_OK && io_stopping()) {
-        diag_warn("stopped by a signal");
-        st = ST_TEMP;
-    } else if (st == ST_OK && !pem_octets(in)) {
-        diag_warn("stdin was empty");
-        diag_hint("a stage before this one ended early: see what it said");
-        st = ST_EMPTY;
-    }
+    if (st == ST_OK)
+        st = pem_ended(in);
     pem_close(in);
     buf_free(&h.out);
     return st;

@@ -119,7 +119,7 @@ int io_read_file(const char *path, size_t max, struct buf *out)
     return ok;
 }
 
-static int sync_folder(const char *path)
+int io_sync_folder(const char *path)
 {
     char *copy = alloc_str(path);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,7 +150,7 @@ int io_write_file(const char *path, const void *p, size_t n, mode_t mode, int fl
         errno = saved;
     }
     if (ok && (flags & IO_FSYNC))
-        ok = sync_folder(path);
+        ok = io_sync_folder(path);
     int saved = errno;
     free(tmp);
     errno = saved;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +9,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "io.h"
 
 #define WAIT_SECONDS 30
 #define TEXT(x) #x
@@ -166,19 +166,6 @@ static enum status fill_file(struct ledger *l, const char *path)
     return st;
 }
 
-static int sync_folder(const char *path)
-{
-    char *copy = alloc_str(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int ok = fd >= 0 && fsync(fd) == 0;
-    int saved = errno;
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    errno = saved;
-    return ok;
-}
-
 /* Of two processes that make the same ledger at once, link(2) lets one win; the other opens what
  * won. */
 enum status ledger_make(struct ledger *l)
@@ -195,7 +182,7 @@ enum status ledger_make(struct ledger *l)
     }
     close(fd);
     st = fill_file(l, tmp);
-    if (st == ST_OK && ((link(tmp, l->path) && errno != EEXIST) || !sync_folder(l->path))) {
+    if (st == ST_OK && ((link(tmp, l->path) && errno != EEXIST) || !io_sync_folder(l->path))) {
         diag_warn("%s: %s", l->path, strerror(errno));
         st = ST_TEMP;
     }

@@ -55,6 +55,19 @@ struct pem *pem_open(int fd, size_t max_der, int flags)
     return p;
 }
 
+enum status pem_ended(const struct pem *p)
+{
+    if (io_stopping()) {
+        diag_warn("stopped by a signal");
+        return ST_TEMP;
+    }
+    if (pem_octets(p))
+        return ST_OK;
+    diag_warn("stdin was empty");
+    diag_hint("a stage before this one ended early: see what it said");
+    return ST_EMPTY;
+}
+
 void pem_close(struct pem *p)
 {
     if (!p)

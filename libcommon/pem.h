@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "buf.h"
+#include "status.h"
 
 #define PEM_LINE 1024
 #define PEM_TEXT 4096
@@ -46,6 +47,9 @@ struct pem *pem_open(int fd, size_t max_der, int flags);
 enum pem_result pem_next(struct pem *p, struct pem_block *out, int wait);
 /* How many octets were read so far: 0 at PEM_END means that stdin was empty. */
 unsigned long long pem_octets(const struct pem *p);
+/* What the end of a program's stdin says: ST_OK; ST_TEMP after a warning when a signal ended it; ST_EMPTY after a
+ * warning when nothing was ever read. */
+enum status pem_ended(const struct pem *p);
 void pem_close(struct pem *p);
 
 /* Appends one block in strict form. */
