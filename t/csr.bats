@@ -472,6 +472,7 @@ TABLE
     [ "$output" = 'csr-test: not a certificate' ]
 }
 
+# bats test_tags=measure
 @test "a proof of possession costs little more than the bare verification" {
     run -0 csr-test -b 3000 <"$F/p256.csr"
     # twice the bare time would mean that a decoder of OpenSSL has come back
@@ -479,7 +480,7 @@ TABLE
         { echo "$output"; return 1; }
 }
 
-# bats test_tags=memory
+# bats test_tags=measure
 @test "memory stays flat however long the list is" {
     devices 2000 >small.csv
     devices 12000 >large.csv

@@ -323,7 +323,7 @@ plainly() {
     [ -z "$output" ]
 }
 
-# bats test_tags=memory
+# bats test_tags=measure
 @test "a run of 100,000 devices is told in a moment and in constant memory" {
     ledger ask r1 1563 64
     ledger answer 7 r1 -1562 64

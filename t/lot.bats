@@ -197,6 +197,7 @@ lines> b=<>' ]
     [ -z "$output" ]
 }
 
+# bats test_tags=measure
 @test "a list of a million devices opens in a moment, in 12 octets a device" {
     lots
     { echo serial,mac,model; seq -f SN-2026-%08.0f,02:00:00:00:00:00,XR-9 1000000; } > devices.csv

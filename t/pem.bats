@@ -143,7 +143,7 @@ reads() {
     reads '-m 1000' '1 BLOCK THING 1000 00000000 []' '24 BLOCK OTHER 8 79bb0884 []' < in
 }
 
-# bats test_tags=memory
+# bats test_tags=measure
 @test "a line of 1 GiB is skipped in flat memory" {
     run -0 bash -c 'ulimit -v 60000; { head -c 1073741824 /dev/zero; echo; cat b.pem; } | pem-test'
     [ "$output" = '1 BAD line longer than 1024 octets
@@ -151,7 +151,7 @@ reads() {
 END 1073741880' ]
 }
 
-# bats test_tags=memory
+# bats test_tags=measure
 @test "a block of 1 GiB is skipped in flat memory" {
     run -0 bash -c 'ulimit -v 60000; { head -1 a.pem; yes "$(sed -n 2p a.pem)" | head -c 1073741825
         tail -1 a.pem; cat b.pem; } | pem-test'
