@@ -1,5 +1,4 @@
 # What units say on the way down, signed as it should be and yet not acceptable.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -1,5 +1,4 @@
 # What is no message at all, and what the system around the programs does to them.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {
@@ -136,7 +135,7 @@ END
     done
     run -5 --separate-stderr attach --lot open </dev/null
     run -5 --separate-stderr ca-sign --direct --profile tls-client </dev/null
-    [ "$stderr" = "ca-sign: stdin was empty" ]
+    [ "${stderr_lines[0]}" = "ca-sign: stdin was empty" ]
 }
 
 @test "a terminal on stdin gives usage and 2" {

@@ -1,5 +1,4 @@
 # Who signed which layer: roles, order, paths, neighbours.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -1,6 +1,5 @@
 # What devices, and an attaching unit, ask for and must not get: each comes back as an answer, and the others
 # of the same message are served.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -1,5 +1,4 @@
 # Programs of a line killed at any instant: after that every device is served, refused, or safely sent again.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 ROUNDS=20 DEVICES=60

@@ -1,5 +1,4 @@
 # The main job: devices go up the line and come back certified. The line is made with certline's own programs.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -1,5 +1,4 @@
 # Messages and certificates as other programs read them.
-# shellcheck disable=SC1091,SC2030,SC2031
 bats_require_minimum_version 1.5.0
 
 setup_file() {
