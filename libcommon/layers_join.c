@@ -110,44 +110,90 @@ void layers_template(const struct layers *m, size_t i, int has_subject, int has_
     }
 }
 
-struct hashed {
+struct bag_cert {
     unsigned char hash[CMS_DIGEST];
-    struct span der;
-    int used;
+    struct x509_cert c;
+    int issued; /* listed in responseInfo */
+};
+
+struct bag {
+    struct bag_cert *v;
+    size_t n;
 };
 
 static int by_hash(const void *a, const void *b)
 {
-    return memcmp(((const struct hashed *)a)->hash, ((const struct hashed *)b)->hash, CMS_DIGEST);
+    return memcmp(((const struct bag_cert *)a)->hash, ((const struct bag_cert *)b)->hash,
+                  CMS_DIGEST);
 }
 
-/* Whether some certificate names `subject` as its issuer: then the CA belongs to the answer. */
-static int needed(const struct hashed *all, size_t n, struct span subject, size_t self)
+/* Whether another certificate of the bag (only_issued: one that was issued) names the i-th as its
+ * issuer. */
+static int needed(const struct bag *b, size_t i, int only_issued)
 {
-    struct x509_cert c;
-    for (size_t i = 0; i < n; i++)
-        if (i != self && x509_cert_view(all[i].der, &c) && buf_same(c.issuer, subject))
+    for (size_t k = 0; k < b->n; k++)
+        if (k != i && (b->v[k].issued || !only_issued) &&
+            buf_same(b->v[k].c.issuer, b->v[i].c.subject))
             return 1;
     return 0;
 }
 
-/* No signature covers the bag of the outermost layer: an issuer must prove itself. */
-static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, struct path *p,
-                        int64_t now, char why[CMS_WHY])
+static int has_issuer(const struct layers *m, const struct bag *b, struct span issuer)
+{
+    const struct path_unit *u = m->layer[m->n - 1].signer;
+    struct x509_cert c;
+    for (size_t i = 0; i < b->n; i++)
+        if (!b->v[i].issued && buf_same(b->v[i].c.subject, issuer))
+            return 1;
+    for (size_t i = 1; i < u->n_chain;
+         i++) /* not its own: that has the CA's name, and another key */
+        if (x509_cert_view(u->chain[i], &c) && buf_same(c.subject, issuer))
+            return 1;
+    return 0;
+}
+
+/* No signature covers the bag of the outermost layer. So an issuer must prove itself, none may be
+ * there that nothing needs (a root above the CA, a second certificate of one CA), and none may be
+ * missing. */
+static int sort_issuers(struct layers *m, const struct bag *b, struct path *p, int64_t now,
+                        char why[CMS_WHY])
 {
     const struct cms_layer *l = &m->layer[m->n - 1];
     char path_why[PATH_WHY];
-    struct x509_cert c;
-    m->issuers = alloc_zero(n, sizeof *m->issuers);
-    for (size_t i = 0; i < n; i++) {
-        if (all[i].used)
+    m->issuers = alloc_zero(b->n, sizeof *m->issuers);
+    for (size_t i = 0; i < b->n; i++) {
+        const struct x509_cert *c = &b->v[i].c;
+        if (b->v[i].issued) {
+            if (!has_issuer(m, b, c->issuer))
+                return layers_bad(why, "ca-sign: the issuer of a certificate is not in the answer");
             continue;
-        if (!x509_cert_view(all[i].der, &c) || !needed(all, n, c.subject, i))
+        }
+        if (!needed(b, i, buf_same(c->subject, c->issuer)))
             return layers_bad(
                 why, "ca-sign: a certificate in the answer that is neither issued nor an issuer");
-        if (!path_ca_key(p, all[i].der, l->certs, l->n_certs, now, path_why))
+        if (!path_ca_key(p, c->der, l->certs, l->n_certs, now, path_why))
             return layers_bad(why, "ca-sign: an issuer in the answer: %s", path_why);
-        m->issuers[m->n_issuers++] = all[i].der;
+        for (size_t k = 0; k < i; k++)
+            if (!b->v[k].issued && buf_same(b->v[k].c.subject, c->subject))
+                return layers_bad(why, "ca-sign: two certificates of one issuer in the answer");
+        m->issuers[m->n_issuers++] = c->der;
+    }
+    return 1;
+}
+
+static int find_issued(struct layers *m, struct bag *b, char why[CMS_WHY])
+{
+    m->issued = alloc_zero(m->leaf->n_issued, sizeof *m->issued);
+    for (size_t i = 0; i < m->leaf->n_issued; i++) {
+        struct bag_cert key = {.issued = 0}, *found = NULL;
+        memcpy(key.hash, m->leaf->issued[i].hash, CMS_DIGEST);
+        if (b->n)
+            found = bsearch(&key, b->v, b->n, sizeof *b->v, by_hash);
+        if (!found)
+            return layers_bad(why, "ca-sign: the certificate for request %u is not in the answer",
+                              (unsigned)m->leaf->issued[i].id);
+        found->issued = 1;
+        m->issued[i] = found->c.der;
     }
     return 1;
 }
@@ -155,28 +201,16 @@ static int sort_issuers(struct layers *m, const struct hashed *all, size_t n, st
 int layers_join_down(struct layers *m, struct path *p, int64_t now, char why[CMS_WHY])
 {
     const struct cms_layer *l = &m->layer[m->n - 1];
-    struct hashed *all = alloc_zero(l->n_other, sizeof *all), key = {0};
+    struct bag b = {alloc_zero(l->n_other, sizeof *b.v), l->n_other};
     int ok = 1;
-    m->issued = alloc_zero(m->leaf->n_issued, sizeof *m->issued);
-    for (size_t i = 0; i < l->n_other; i++) {
-        all[i].der = l->other[i];
-        cms_digest(l->other[i], all[i].hash);
+    for (size_t i = 0; ok && i < b.n; i++) {
+        cms_digest(l->other[i], b.v[i].hash);
+        ok = x509_cert_view(l->other[i], &b.v[i].c) ||
+             layers_bad(why, "ca-sign: a malformed certificate in the answer");
     }
-    if (l->n_other)
-        qsort(all, l->n_other, sizeof *all, by_hash);
-    for (size_t i = 0; ok && i < m->leaf->n_issued; i++) {
-        memcpy(key.hash, m->leaf->issued[i].hash, CMS_DIGEST);
-        struct hashed *found =
-            l->n_other ? bsearch(&key, all, l->n_other, sizeof *all, by_hash) : NULL;
-        if (found) {
-            found->used = 1;
-            m->issued[i] = found->der;
-        } else {
-            ok = layers_bad(why, "ca-sign: the certificate for request %u is not in the answer",
-                            (unsigned)m->leaf->issued[i].id);
-        }
-    }
-    ok = ok && sort_issuers(m, all, l->n_other, p, now, why);
-    free(all);
+    if (b.n)
+        qsort(b.v, b.n, sizeof *b.v, by_hash);
+    ok = ok && find_issued(m, &b, why) && sort_issuers(m, &b, p, now, why);
+    free(b.v);
     return ok;
 }

@@ -515,7 +515,7 @@ refuses() {
 }
 
 @test "a certificate without its issuer is refused" {
-    refuses 'D1: its certificate: its issuer is not in the answer' no-issuer
+    refuses 'ca-sign: the issuer of a certificate is not in the answer' no-issuer
 }
 
 @test "a certificate of a CA that is not trusted is refused" {

@@ -77,6 +77,15 @@ attach_finds() {
         forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/$some.pem" <content.der |
             stops ra-approve 3 "stdin:1: ca-sign: a certificate in the answer that is neither issued nor an issuer"
     done
+    forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/root.pem" <content.der |
+        stops ra-approve 3 "stdin:1: ca-sign: a certificate in the answer that is neither issued nor an issuer"
+    csplit -sz -f cert. "$M/issued.pem" '/BEGIN/' '{*}'
+    for some in cert.*; do
+        cmp -s <(openssl x509 -in "$some") <(openssl x509 -in "$PKI/ca.pem") || cat "$some"
+    done >without-ca.pem
+    [ "$(grep -c BEGIN without-ca.pem)" -eq "$(($(grep -c BEGIN "$M/issued.pem") - 1))" ]
+    forged twin.ca-sign type=response bag=without-ca.pem <content.der |
+        stops ra-approve 3 "stdin:1: ca-sign: the issuer of a certificate is not in the answer"
     forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/strange-ca.pem" <content.der |
         stops ra-approve 3 "stdin:1: ca-sign: an issuer in the answer: *"
     forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/ca-messages.pem" <content.der |
@@ -132,7 +141,9 @@ by_ca() {
         forged twin.ca-sign type=response bag="$CERTS" | stops ra-approve 3 \
         "stdin:1: ca-sign: an issuer in the answer: *"
     instead "$PKI/false2.pem"
-    attach_finds "T1: its certificate: its issuer is not in the answer" "$EDIT"
+    forge get "$CONTENT" <"$M/4.pem" | forge edit "$EDIT" |
+        forged twin.ca-sign type=response bag="$CERTS" | stops ra-approve 3 \
+        "stdin:1: ca-sign: the issuer of a certificate is not in the answer"
 }
 
 @test "a certificate that is over, or has not begun, never reaches a device" {
