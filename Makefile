@@ -14,7 +14,7 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 MODULES = status diag alloc buf clock io launch opt progress \
 	pem der config csv \
 	p11 p11key p11prov signer \
-	x509 csr anchor path profile \
+	x509 csr anchor path profile enroll \
 	cms cmc layers \
 	lot ledger issue \
 	unit judge direct intake deliver hop
