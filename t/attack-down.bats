@@ -92,6 +92,20 @@ attach_finds() {
         stops ra-approve 3 "stdin:1: ca-sign: an issuer in the answer: *"
 }
 
+@test "a certificate taken out of the bag, which no signature covers, or put in is found" {
+    local i n=0
+    while forge get "$BAG/$n" <"$M/4.pem" >/dev/null 2>&1; do n=$((n + 1)); done
+    [ $n -eq 5 ]
+    for ((i = 0; i < n; i++)); do
+        touched "$M/4.pem" "$BAG/$i del" | stops ra-approve 3 "stdin:1: *"
+        touched "$M/4.pem" "$BAG/$i dup" | stops ra-approve 3 "stdin:1: *"
+    done
+    # sorted as it should be, not signed
+    forge get "$CONTENT" <"$M/4.pem" | forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/root.pem" |
+        stops ra-approve 3 "stdin:1: ca-sign: a certificate in the answer that is neither issued nor an issuer"
+    forge get "$CONTENT" <"$M/4.pem" | forged twin.ca-sign type=response bag="$M/issued.pem" | passes ra-approve
+}
+
 hash_of() { openssl x509 -in "$1" -outform DER | sha256sum | cut -c-64; }
 # Certificate FILE is what device 101 gets: instead FILE [CERTIFICATES...]
 instead() {

@@ -97,6 +97,7 @@ END
     stops verify-unit 3 "$why" <short.pem
     { echo "some text"; cat good.pem; } | stops verify-unit 3 "$why"
     sed '3s/$/ /' good.pem | stops verify-unit 3 "$why"
+    sed '1a Proc-Type: 4,CLEAR' good.pem | stops verify-unit 3 "$why"
     sed '3s/./-/' good.pem | stops verify-unit 3 "$why"
     sed 's/END CMS/END CMZ/' good.pem | stops verify-unit 3 "$why"
 }
@@ -238,4 +239,38 @@ no_room() { # UNIT MESSAGE
     [ "$status" -eq 2 ] || [ "$status" -eq 4 ]
     [ -z "$output" ]
     passes verify-unit <"$M/1.pem"
+}
+
+@test "the same message twice in one stream gives the same twice" {
+    run -0 --separate-stderr ca-sign < <(cat "$M/3.pem" "$M/3.pem")
+    echo "$output" >twice.pem
+    cmp <(head -n $(($(wc -l <twice.pem) / 2)) twice.pem) <(tail -n $(($(wc -l <twice.pem) / 2)) twice.pem)
+    [ "$(sqlite3 "$LINE/var/ca-sign.db" 'select count(*) from entry where kind = 12')" -eq 3 ]
+}
+
+@test "four at a time with the same message issue once, and say the same" {
+    local i
+    for i in 1 2 3 4; do
+        ca-sign <"$M/3.pem" >at-once.$i &
+    done
+    wait
+    for i in 2 3 4; do
+        cmp at-once.1 at-once.$i
+    done
+    [ "$(sqlite3 "$LINE/var/ca-sign.db" 'select count(*) from entry where kind = 12')" -eq 3 ]
+}
+
+@test "SIGTERM ends a unit that waits with 4, after what it had" {
+    mkfifo fifo
+    bash -c 'exec "$0" -c "$1"' "$BUILD/bin/verify-unit" "$LINE/etc/verify-unit.yaml" <fifo >out.pem 2>err &
+    local pid=$! code=0
+    exec 8>fifo
+    cat "$M/1.pem" >&8
+    until [ -s out.pem ]; do sleep 0.05; done
+    kill -TERM $pid
+    wait $pid || code=$?
+    [ $code -eq 4 ]
+    exec 8>&-
+    [ "$(cat err)" = "verify-unit: stopped by a signal" ]
+    [ "$(grep -c BEGIN out.pem)" -eq 1 ]
 }

@@ -227,6 +227,19 @@ POP="a public key without proof of possession is not taken for lot"
     done
 }
 
+@test "each unit looks lot and profile up in its own files" {
+    local unit
+    for unit in verify-unit:VERIFY_YAML ra-approve:RA_YAML ca-sign:CA_YAML; do
+        line_restore empty
+        variant "${unit%:*}" '' 's/^\(.*\)profile: tls-client\(.*name: open\)/\1profile: ipsec\2/'
+        attach --lot open <"$KEYS/T2.csr" >1.pem
+        eval "${unit#*:}=variant line_middle" <1.pem >6.pem 2>/dev/null
+        run -1 --separate-stderr attach <6.pem
+        [ "$stderr" = "attach: T2: refused: ${unit%:*}: lot \"open\" is not made with profile \"tls-client\" (failInfo badRequest)" ]
+        issued ""
+    done
+}
+
 @test "a request cannot be stripped down to its key by somebody who has attach's key" {
     local key
     attach --lot strict <"$KEYS/T2.csr" >1.pem

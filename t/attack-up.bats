@@ -281,3 +281,21 @@ CRM=1/0/0 # certReqId, certTemplate {subject, publicKey}
     [ "$(sqlite3 "$LINE/var/ca-sign.db" "select group_concat(device) from entry where kind = 12")" = T1,N1,K1 ]
     [[ $(openssl cms -verify -noverify -inform PEM -in 4.pem 2>/dev/null | strings) == *'verify-unit: device "R1" is not in the list'* ]]
 }
+
+# What verify-unit says of the devices, and what comes of it: nothing for T1 (101), N1 (102) or K1 (103).
+nothing_for() { # DEVICE SENTENCE EDIT...: of verify-unit's content
+    again "$M/2.pem" verify-unit "${@:3}" | ra-approve | ca-sign >4.pem
+    [[ $(openssl cms -verify -noverify -inform PEM -in 4.pem 2>/dev/null | strings) == *"$2"* ]] || return
+    [[ $(sqlite3 "$LINE/var/ca-sign.db" "select device from entry where kind = 12") != *"$1"* ]]
+}
+name_of() { tlv 30 "$(tlv 31 "$(tlv 30 "$(oid 2.5.4.5)" "$(tlv 13 "$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n')")")")"; }
+
+@test "verify-unit cannot make one device's request another's" {
+    nothing_for N1 'ra-approve: the request is of device "T9", not of "N1"' "$MOD/2/0/0 set $(name_of T9)"
+    state sent
+    nothing_for K1 'ra-approve: the request is of device "T9", not of "K1"' "$CRM/1/0/0 set $(name_of T9)"
+}
+
+@test "verify-unit cannot take a name away" {
+    nothing_for N1 'ra-approve: ' "$MOD/2/0/0 set 3000"
+}
