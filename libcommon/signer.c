@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
@@ -14,6 +16,7 @@
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
+#define POINT_P256 65 /* octets, uncompressed */
 
 static unsigned long file_operations;
 
@@ -70,6 +73,30 @@ static _Noreturn void openssl_failed(const char *what)
     diag_exit(ST_TEMP, "%s: %s", what, diag_openssl());
 }
 
+/* The usual form of a P-256 key (RFC 5480) is the same octets but for the point. Another form, such
+ * as explicit parameters, and any other key take OpenSSL's encoder, slower than two signatures. */
+static int spki_of(EVP_PKEY *key, enum signer_kind kind, unsigned char **out)
+{
+    static const unsigned char head[] = {0x30, 0x59, 0x30, 0x13, 6, 7,    0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 2,    1,    6, 8,    0x2a, 0x86, 0x48,
+                                         0xce, 0x3d, 3,    1,    7, 0x03, 0x42, 0};
+    unsigned char spki[sizeof head + POINT_P256], *point = spki + sizeof head;
+    char form[32];
+    size_t n;
+    if (kind != SIGNER_P256 ||
+        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form, sizeof form, &n) !=
+            1 ||
+        strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) ||
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_P256, &n) != 1 ||
+        n != POINT_P256 || *point != POINT_CONVERSION_UNCOMPRESSED) {
+        ERR_clear_error();
+        return i2d_PUBKEY(key, out);
+    }
+    memcpy(spki, head, sizeof head);
+    *out = OPENSSL_memdup(spki, sizeof spki);
+    return *out ? (int)sizeof spki : 0;
+}
+
 /* What every signature needs, fetched once: fetching costs as much as a signature does. */
 static struct signer *make(EVP_PKEY *key, enum signer_kind kind, struct p11prov_key *token)
 {
@@ -77,7 +104,7 @@ static struct signer *make(EVP_PKEY *key, enum signer_kind kind, struct p11prov_
     s->kind = kind;
     s->key = key;
     s->token = token;
-    s->spki_n = i2d_PUBKEY(key, &s->spki);
+    s->spki_n = spki_of(key, kind, &s->spki);
     if (s->spki_n <= 0)
         openssl_failed("public key");
     if (kind == SIGNER_ED25519)

@@ -99,6 +99,30 @@ refused() {
     cmp <(openssl req -in r.csr -noout -pubkey) <(openssl pkey -in k.pem -pubout)
 }
 
+@test "a key file gives the key that openssl reads, in each form that it may have" {
+    cp "$F/p256.pem" plain.pem
+    openssl pkey -in plain.pem -ec_conv_form compressed -out compressed.pem
+    openssl pkey -in plain.pem -traditional -out traditional.pem
+    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+        -pkeyopt ec_param_enc:explicit -out explicit.pem
+    sed 's/$/\r/' plain.pem >crlf.pem
+    { echo 'my key' && cat plain.pem; } >text.pem
+    { openssl req -x509 -key plain.pem -subj /CN=a && cat plain.pem; } >certificate.pem
+    for k in *.pem; do
+        cmp <(csr-make -P -k "$k") <(openssl pkey -in "$k" -pubout)
+        csr-make -k "$k" -s CN=a | openssl req -noout -verify
+    done
+}
+
+@test "a key file whose point is not on its curve is refused" {
+    grep -v -e ----- "$F/p256.pem" | base64 -d >k.der
+    local h
+    h=$(hex k.der)
+    pem "${h:0:146}04$(printf '%064x%064x' 5 5)" 'PRIVATE KEY' >k.pem
+    run -2 csr-make -k k.pem -s CN=a
+    [ "$output" = 'csr-make: k.pem: no private key in PEM: decode error' ]
+}
+
 @test "subjectAltNames of every kind reach the request" {
     csr-make -k "$F/p256.pem" -s CN=a -a dns:a.example -a ip:192.0.2.1 -a ip:2001:db8::1 \
         -a email:a@b.example -a uri:urn:x:1 -a dn:CN=b,C=JP -a hardware-module-name:1.2.3.4:SN1 >r.csr
