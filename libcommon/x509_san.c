@@ -81,7 +81,8 @@ static int email_ok(struct span s)
     for (size_t i = 0; i < local; i++)
         if (!s.p[i] || (!isalnum(s.p[i]) && !strchr("!#$%&'*+/=?^_`{|}~-.", s.p[i])))
             return 0;
-    return at[1] != '*' && dns_ok((struct span){at + 1, s.n - local - 1});
+    struct span domain = {at + 1, s.n - local - 1};
+    return domain.n && domain.p[0] != '*' && dns_ok(domain);
 }
 
 /* An absolute URI, RFC 3986: scheme, colon, something, of its characters only. */
