@@ -13,7 +13,6 @@
 #include "io.h"
 
 #define LOCK_SECONDS 60
-#define CONF_LINE 4096
 
 /* A folder that is ours alone. In /tmp somebody else may have made one of this name, or a link:
  * then it is refused. Once it is ours and 0700, the sticky bit of /tmp keeps it in its place. */
@@ -41,32 +40,13 @@ static char *lock_folder(struct p11_fault *ft)
     return NULL;
 }
 
-/* The token folder of SoftHSM's configuration: two files may name the same one. */
-static char *softhsm_folder(void)
-{
-    const char *conf = getenv("SOFTHSM2_CONF");
-    char line[CONF_LINE], *found = NULL;
-    FILE *f = conf ? fopen(conf, "re") : NULL;
-    while (f && !found && fgets(line, sizeof line, f)) {
-        char *p = line + strspn(line, " \t"), *eq = strchr(p, '=');
-        if (strncmp(p, "directories.tokendir", 20) || !eq)
-            continue;
-        eq += 1 + strspn(eq + 1, " \t");
-        eq[strcspn(eq, "\r\n")] = 0;
-        found = realpath(eq, NULL);
-    }
-    if (f)
-        fclose(f);
-    return found ? found : alloc_str(conf ? conf : "");
-}
-
 static char *lock_name(const struct p11_module *m)
 {
     struct buf b = {0}, name = {0};
     unsigned char md[EVP_MAX_MD_SIZE];
-    char *folder = softhsm_folder();
+    char *folder = p11_softhsm_folder(); /* two configurations may name the same one */
     buf_put(&b, m->path, strlen(m->path) + 1);
-    buf_str(&b, folder);
+    buf_str(&b, folder ? folder : "");
     /* If there is no SHA-256, all tokens share one lock. */
     if (EVP_Digest(b.d, b.n, md, NULL, EVP_sha256(), NULL))
         buf_hex(&name, md, 16);
@@ -89,6 +69,8 @@ int p11_lock(const struct p11_module *m, struct p11_fault *ft)
                   path, LOCK_SECONDS);
     else if (fd < 0)
         p11_fault(ft, ST_TEMP, 0, "%s: %s", path, strerror(errno));
+    else
+        p11_softhsm_mend(m);
     free(path);
     free(name);
     free(dir);

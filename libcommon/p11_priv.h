@@ -77,6 +77,10 @@ int p11_finished(void);
 
 /* p11_lock.c: held from C_Initialize to C_Login; -1 with a fault */
 int p11_lock(const struct p11_module *m, struct p11_fault *ft);
+/* p11_softhsm.c: the token folder of SoftHSM's configuration, freed by the caller; NULL if there is none */
+char *p11_softhsm_folder(void);
+/* only under p11_lock: no effect on other modules */
+void p11_softhsm_mend(const struct p11_module *m);
 
 /* p11_slot.c: the slot of the one token that matches */
 enum status p11_slot(struct p11_module *m, P11KitUri *kit, CK_SLOT_ID *slot, CK_TOKEN_INFO *info,

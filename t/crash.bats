@@ -6,7 +6,6 @@ ROUNDS=20 DEVICES=60
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
     line_build ledger-test && line_make "$BATS_FILE_TMPDIR/line" || return
-    cp -a "$LINE/tokens" "$LINE/tokens.kept"
     # Small batches, so that many messages are on their way.
     echo 'batch: 4' >>"$LINE/etc/attach.yaml"
     { echo serial; seq -f 'C%03.0f' 1 $DEVICES; } >"$LINE/list.csv"
@@ -39,13 +38,6 @@ kill_one() {
     fi
 }
 
-# SoftHSM writes token.object anew at each login, and who is killed at that instant leaves a token without it: a
-# real one would not lose its name. Nobody runs here, so it is put back.
-mend_tokens() {
-    rm -rf "$LINE/tokens"
-    cp -a "$LINE/tokens.kept" "$LINE/tokens"
-}
-
 unanswered() { attach --unanswered | wc -l; }
 held() { sqlite3 "$LINE/var/$1.db" "$2"; }
 
@@ -62,7 +54,6 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
         fi
         kill_one
         wait $! || true
-        mend_tokens
     done
     [ $kills -ge $((ROUNDS / 3)) ]
     # Nobody is killed any more. What no attach ever saw is asked for again; all else is sent again.

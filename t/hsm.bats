@@ -518,6 +518,20 @@ cert() { openssl x509 -new -subj "/CN=$1" -force_pubkey "$2" -CA ca.pem -CAkey c
     said 'hsm-keygen: token "scratch" cannot make Ed25519 keys'
 }
 
+@test "a token whose file a killed login left empty is there again" {
+    run -0 signer-test -m spki "$(uri unit P-256)"
+    local file
+    for file in tokens/*/token.object; do
+        [ -s "$file.kept" ] || cp "$file" "$file.kept"
+        cmp "$file" "$file.kept"
+        : > "$file"
+    done
+    run -0 hsm-keygen --list "$(uri unit P-256)"
+    for file in tokens/*/token.object; do
+        [ -s "$file" ]
+    done
+}
+
 @test "the page of hsm-keygen is clean" {
     # Whether other pages are installed is not this page's business.
     run -0 awk '!/referenced manual not found/' <(mandoc -Tlint "$BATS_TEST_DIRNAME/../man/hsm-keygen.1" 2>&1)
