@@ -90,6 +90,32 @@ setup() {
     [ -z "$output" ]
 }
 
+# The commands of a section of the README, from one line of it to another.
+readme() { # FROM TO INDENT
+    awk -v from="$1" -v to="$2" -v indent="$3" '
+        index($0, to) == 1 { exit }
+        index($0, from) == 1 { on = 1 }
+        on && index($0, indent) == 1 { print substr($0, length(indent) + 1) }' "$TOP/README.md"
+}
+
+@test "the README's first steps work as they stand there" {
+    ln -s "$DEMO" demo
+    readme '## Try it' '## The picture' '    $ ' | grep -v '^scripts/demo' >steps
+    [ "$(wc -l <steps)" -ge 6 ]
+    run -0 --separate-stderr bash -eu steps
+    [ "$output" = 'subject=CN = my-device
+issuer=O = Example Ltd, CN = Example Device CA' ]
+    run -0 openssl verify -CAfile demo/pki/root.pem -untrusted demo/pki/ca.pem my.pem sensor.pem
+}
+
+@test "the README's line of your own works as it stands there" {
+    readme '## A line of your own' '6. ' '       ' >steps
+    run -0 --separate-stderr bash -eu steps
+    [ -z "$stderr" ]
+    [[ $output == *'id: ra-1'* ]]
+    run -0 openssl verify -CAfile root.pem ra.pem
+}
+
 @test "run again, the demo goes on with what is there" {
     local before serial
     before=$(cat "$DEMO/pki/root.pem")
