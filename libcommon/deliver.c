@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "clock.h"
 #include "diag.h"
 #include "io.h"
@@ -95,15 +96,65 @@ static enum status end_transaction(struct deliver *d, enum status st)
     return st;
 }
 
+/* --- what was printed: delivered with the next commit --- */
+
+static void late_forget(struct deliver *d)
+{
+    for (size_t i = 0; i < d->n_late; i++)
+        free(d->late[i].device);
+    free(d->late);
+    d->late = NULL;
+    d->n_late = 0;
+}
+
+static void late_keep(struct deliver *d)
+{
+    memcpy(d->late_tid, d->m.tid, CMC_TID);
+    d->late = alloc_zero(d->n, sizeof *d->late);
+    for (size_t i = 0; i < d->n; i++)
+        if (deliver_due(&d->items[i]))
+            d->late[d->n_late++] = (struct deliver_item){.part = d->items[i].part,
+                                                         .device = alloc_str(d->items[i].device)};
+}
+
+static enum status late_add(struct deliver *d)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < d->n_late; i++) {
+        struct ledger_entry e = {.kind = LEDGER_DELIVERED,
+                                 .tid = {d->late_tid, CMC_TID},
+                                 .part = d->late[i].part,
+                                 .device = d->late[i].device};
+        st = ledger_add(d->u->ledger, &e);
+    }
+    return st;
+}
+
+static enum status late_flush(struct deliver *d)
+{
+    if (!d->n_late)
+        return ST_OK;
+    enum status st = ledger_begin(d->u->ledger);
+    if (st == ST_OK)
+        st = end_transaction(d, late_add(d));
+    late_forget(d);
+    return st;
+}
+
 static enum status record_received(struct deliver *d)
 {
     enum status st = ledger_begin(d->u->ledger);
     if (st != ST_OK)
         return st;
-    st = deliver_recall(d);
+    st = late_add(d);
+    if (st == ST_OK)
+        st = deliver_recall(d);
     if (st == ST_OK)
         st = add_received(d);
-    return end_transaction(d, st);
+    st = end_transaction(d, st);
+    if (st == ST_OK)
+        late_forget(d);
+    return st;
 }
 
 static enum status record_delivered(struct deliver *d)
@@ -163,13 +214,15 @@ static enum status deliver_message(struct deliver *d)
     if (st != ST_OK)
         return st;
     say_refusals(d);
-    if (to_device)
-        st = put(d);
-    else
-        print(d); /* stdout is the device: a process that is killed here prints it again */
+    if (!to_device) { /* stdout is the device: a process that is killed here prints it again */
+        print(d);
+        late_keep(d);
+        return ST_OK;
+    }
+    st = put(d);
     if (st == ST_OK)
         st = record_delivered(d);
-    if (st == ST_OK && to_device && o->print)
+    if (st == ST_OK && o->print)
         print(d);
     return st;
 }
@@ -244,6 +297,7 @@ enum status deliver_run(struct unit *u, const struct deliver_options *o, struct 
             more = 0;
         }
     }
+    st = status_worse(st, late_flush(&d));
     /* A message that cannot be trusted decides the exit by itself. */
     if (st != ST_INPUT || cut)
         st = end(&d, in, st);

@@ -30,6 +30,10 @@ struct deliver {
     size_t n;
     struct deliver_item *items;
     int repeated; /* the answer was here before */
+    /* what the message before has printed; recorded with this one, which saves a commit */
+    unsigned char late_tid[CMC_TID];
+    struct deliver_item *late;
+    size_t n_late;
     /* what was seen so far */
     unsigned char (*runs)[CMC_RUN];
     size_t n_runs;

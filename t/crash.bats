@@ -32,7 +32,7 @@ whole_line() {
 # Kills one of the stages at some instant of the line that runs as job JOB.
 kill_one() {
     local n=$((RANDOM % 7 + 1))
-    sleep "0.$(printf %03d $((RANDOM % 350)))"
+    sleep "0.$(printf %03d $((RANDOM % 160)))"
     if [ -s "pid.$n" ] && kill -9 "$(cat "pid.$n")" 2>>killed; then
         kills=$((kills + 1))
     fi
@@ -55,7 +55,7 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
         kill_one
         wait $! || true
     done
-    [ $kills -ge $((ROUNDS / 3)) ]
+    [ $kills -ge $((ROUNDS / 4)) ]
     # Nobody is killed any more. What no attach ever saw is asked for again; all else is sent again.
     for ((tries = 0; tries < 5; tries++)); do
         [ "$(unanswered)" -gt 0 ] || break
