@@ -86,12 +86,12 @@ int csr_pop(const struct csr *c, char why[X509_WHY])
         return WHY("the key of the request is malformed");
     if (info.weak)
         return WHY("the request has %s", info.weak);
-    EVP_PKEY *key = x509_key(c->spki);
+    EVP_PKEY *key = x509_key_get0(c->spki);
     if (!key)
         return WHY("the key of the request is no valid %s key", info.name);
-    int ok = x509_verify(key, c->sigalg, c->info, c->signature);
-    EVP_PKEY_free(key);
-    return ok ? 1 : WHY("the signature of the request does not match its key");
+    return x509_verify(key, c->sigalg, c->info, c->signature)
+               ? 1
+               : WHY("the signature of the request does not match its key");
 }
 
 /* CertificationRequestInfo, section 4.1 */

@@ -47,10 +47,10 @@ struct x509_key_info {
 
 /* What kind of key it is, by its encoding alone (cheap). 0: not a SubjectPublicKeyInfo. */
 int x509_key_info(struct span spki, struct x509_key_info *out);
-/* The key, ready to verify with; checks that a point is on its curve. NULL if it is bad or weak.
- * The caller frees it with EVP_PKEY_free. P-256 and P-384 take a short way around OpenSSL's
- * decoders. */
-EVP_PKEY *x509_key(struct span spki);
+/* get0: the key, ready to verify with; checks that a point is on its curve. NULL if it is bad or
+ * weak. Good until the next call: the object of a curve is used again, which is cheaper than any
+ * way to make one. */
+EVP_PKEY *x509_key_get0(struct span spki);
 /* Whether the point is on its curve, at a fifth of the cost of x509_key; 1 for a key that is no
  * point. */
 int x509_key_on_curve(struct span spki);

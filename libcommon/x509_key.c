@@ -161,8 +161,8 @@ int x509_key_info(struct span spki, struct x509_key_info *out)
     return 1;
 }
 
-/* A key that has only the curve: what is dear in making an EC key is done once. */
-static EVP_PKEY *curve_template(int c)
+/* One object a curve, whose point is set anew for each key. */
+static EVP_PKEY *curve_key(int c)
 {
     static EVP_PKEY *made[CURVES];
     if (made[c])
@@ -181,12 +181,8 @@ static EVP_PKEY *curve_template(int c)
 static EVP_PKEY *ec_key(int c, struct span spki)
 {
     struct span point = point_of(&curves[c], spki);
-    EVP_PKEY *k = EVP_PKEY_dup(curve_template(c));
-    if (k && EVP_PKEY_set1_encoded_public_key(k, point.p, point.n) != 1) {
-        EVP_PKEY_free(k);
-        k = NULL;
-    }
-    return k;
+    EVP_PKEY *k = curve_key(c);
+    return EVP_PKEY_set1_encoded_public_key(k, point.p, point.n) == 1 ? k : NULL;
 }
 
 static EVP_PKEY *rsa_key(struct span n, struct span e)
@@ -210,19 +206,25 @@ static EVP_PKEY *rsa_key(struct span n, struct span e)
     return k;
 }
 
-EVP_PKEY *x509_key(struct span spki)
+EVP_PKEY *x509_key_get0(struct span spki)
 {
+    static EVP_PKEY *last; /* of the kinds that are made anew */
     struct x509_key_info info;
     struct span n, e;
     EVP_PKEY *k = NULL;
     if (!x509_key_info(spki, &info))
         return NULL;
-    if (info.kind == X509_KEY_EC)
+    if (info.kind == X509_KEY_EC) {
         k = ec_key(curve_of(spki), spki);
-    else if (info.kind == X509_KEY_ED25519)
-        k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, spki.p + sizeof ed25519_head, 32);
-    else if (info.kind == X509_KEY_RSA && !info.weak && open_rsa(spki, &n, &e))
-        k = rsa_key(n, e);
+    } else {
+        EVP_PKEY_free(last);
+        if (info.kind == X509_KEY_ED25519)
+            k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, spki.p + sizeof ed25519_head,
+                                            32);
+        else if (info.kind == X509_KEY_RSA && !info.weak && open_rsa(spki, &n, &e))
+            k = rsa_key(n, e);
+        last = k;
+    }
     if (!k)
         ERR_clear_error();
     return k;

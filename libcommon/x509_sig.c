@@ -5,11 +5,13 @@
 
 #include <openssl/err.h>
 
+#include "diag.h"
+
 struct sigalg {
     unsigned char der[16]; /* AlgorithmIdentifier */
     size_t n;
-    int key; /* EVP_PKEY_base_id */
-    const EVP_MD *(*md)(void);
+    int key;        /* EVP_PKEY_base_id */
+    const char *md; /* NULL: none of its own */
 };
 
 #define RSA_SIG(last)                                                                              \
@@ -24,12 +26,12 @@ struct sigalg {
 /* RFC 5758, 8410 and 4055: nothing weaker than SHA-256. RSA always with NULL parameters, as
  * everybody writes it. */
 static const struct sigalg sigalgs[] = {
-    {EC_SIG(2), 12, EVP_PKEY_EC, EVP_sha256},
-    {EC_SIG(3), 12, EVP_PKEY_EC, EVP_sha384},
-    {EC_SIG(4), 12, EVP_PKEY_EC, EVP_sha512},
-    {RSA_SIG(11), 15, EVP_PKEY_RSA, EVP_sha256},
-    {RSA_SIG(12), 15, EVP_PKEY_RSA, EVP_sha384},
-    {RSA_SIG(13), 15, EVP_PKEY_RSA, EVP_sha512},
+    {EC_SIG(2), 12, EVP_PKEY_EC, "SHA256"},
+    {EC_SIG(3), 12, EVP_PKEY_EC, "SHA384"},
+    {EC_SIG(4), 12, EVP_PKEY_EC, "SHA512"},
+    {RSA_SIG(11), 15, EVP_PKEY_RSA, "SHA256"},
+    {RSA_SIG(12), 15, EVP_PKEY_RSA, "SHA384"},
+    {RSA_SIG(13), 15, EVP_PKEY_RSA, "SHA512"},
     {{0x30, 5, 6, 3, 0x2b, 0x65, 0x70}, 7, EVP_PKEY_ED25519, NULL},
 };
 
@@ -49,15 +51,24 @@ int x509_sigalg_ok(struct span alg)
 struct span x509_sigalg_of(EVP_PKEY *key)
 {
     int id = EVP_PKEY_get_base_id(key), bits = EVP_PKEY_get_bits(key);
-    const EVP_MD *(*md)(void) = EVP_sha256;
-    if (id == EVP_PKEY_ED25519)
-        md = NULL;
-    else if (id == EVP_PKEY_EC && bits > 256)
-        md = bits > 384 ? EVP_sha512 : EVP_sha384;
+    const char *md = id == EVP_PKEY_ED25519 ? "" : "SHA256";
+    if (id == EVP_PKEY_EC && bits > 256)
+        md = bits > 384 ? "SHA512" : "SHA384";
     for (size_t i = 0; i < sizeof sigalgs / sizeof *sigalgs; i++)
-        if (sigalgs[i].key == id && sigalgs[i].md == md)
+        if (sigalgs[i].key == id && !strcmp(sigalgs[i].md ? sigalgs[i].md : "", md))
             return (struct span){sigalgs[i].der, sigalgs[i].n};
     return (struct span){0};
+}
+
+/* Fetched once: OpenSSL 3.0 looks an implicit one up for every signature, which costs a tenth of a
+ * P-256 verification. */
+static const EVP_MD *digest_of(const struct sigalg *a)
+{
+    static EVP_MD *fetched[sizeof sigalgs / sizeof *sigalgs];
+    EVP_MD **md = &fetched[a - sigalgs];
+    if (a->md && !*md && !(*md = EVP_MD_fetch(NULL, a->md, NULL)))
+        diag_exit(ST_TEMP, "%s: %s", a->md, diag_openssl());
+    return *md;
 }
 
 int x509_sign(EVP_PKEY *key, struct span alg, struct span data, struct buf *signature)
@@ -69,7 +80,7 @@ int x509_sign(EVP_PKEY *key, struct span alg, struct span data, struct buf *sign
     if (!a || EVP_PKEY_get_base_id(key) != a->key)
         return 0;
     ctx = EVP_MD_CTX_new();
-    ok = ctx && EVP_DigestSignInit(ctx, NULL, a->md ? a->md() : NULL, NULL, key) == 1 &&
+    ok = ctx && EVP_DigestSignInit(ctx, NULL, digest_of(a), NULL, key) == 1 &&
          EVP_DigestSign(ctx, buf_room(signature, n), &n, data.p, data.n) == 1;
     if (ok)
         signature->n += n;
@@ -86,7 +97,7 @@ int x509_verify(EVP_PKEY *key, struct span alg, struct span data, struct span si
     if (!a || EVP_PKEY_get_base_id(key) != a->key)
         return 0;
     ctx = EVP_MD_CTX_new();
-    ok = ctx && EVP_DigestVerifyInit(ctx, NULL, a->md ? a->md() : NULL, NULL, key) == 1 &&
+    ok = ctx && EVP_DigestVerifyInit(ctx, NULL, digest_of(a), NULL, key) == 1 &&
          EVP_DigestVerify(ctx, signature.p, signature.n, data.p, data.n) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();

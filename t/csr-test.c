@@ -78,10 +78,9 @@ static int show_certificate(const char *signer)
     EVP_PKEY *key = NULL;
     if (pem_file(signer, "CERTIFICATE", CSR_MAX, &other, 1) == 1 &&
         x509_cert_view(buf_span(&other), &ca))
-        key = x509_key(ca.spki);
+        key = x509_key_get0(ca.spki);
     ok = key && x509_signed_by(&c, key);
     printf("signed=%s\n", ok ? "yes" : "no");
-    EVP_PKEY_free(key);
     buf_free(&other);
     return ST_OK;
 }
@@ -149,16 +148,15 @@ static int bench(long times)
     unsigned char digest[32];
     if (!csr_view(buf_span(&in), &c, why))
         return ST_INPUT;
-    EVP_PKEY *key = x509_key(c.spki);
+    EVP_PKEY *key = x509_key_get0(c.spki);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     EVP_Digest(c.info.p, c.info.n, digest, NULL, EVP_sha256(), NULL);
     EVP_PKEY_verify_init(ctx);
     TIME("raw-verify", EVP_PKEY_verify(ctx, c.signature.p, c.signature.n, digest, sizeof digest));
     TIME("csr-pop", csr_pop(&c, why));
     TIME("csr-view", csr_view(buf_span(&in), &c, why));
-    TIME("x509-key", EVP_PKEY_free(x509_key(c.spki)));
+    TIME("x509-key", x509_key_get0(c.spki));
     EVP_PKEY_CTX_free(ctx);
-    EVP_PKEY_free(key);
     return ST_OK;
 }
 
