@@ -1,7 +1,7 @@
 # Programs of a line killed at any instant: after that every device is served, refused, or safely sent again.
 bats_require_minimum_version 1.5.0
 
-ROUNDS=20 DEVICES=60
+KILLS=12 ROUNDS=60 DEVICES=60
 
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
@@ -45,7 +45,7 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
     local round tries device cert unit kills=0
     RANDOM=${SEED:=$RANDOM}
     echo "SEED=$SEED"
-    for ((round = 0; round < ROUNDS; round++)); do
+    for ((round = 0; round < ROUNDS && kills < KILLS; round++)); do
         rm -f pid.*
         if [ $((round % 3)) -eq 0 ]; then
             whole_line --lot open <"$LINE/requests.pem" >>out 2>&1 &
@@ -55,7 +55,7 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
         kill_one
         wait $! || true
     done
-    [ $kills -ge $((ROUNDS / 4)) ]
+    [ $kills -eq $KILLS ]
     # Nobody is killed any more. What no attach ever saw is asked for again; all else is sent again.
     for ((tries = 0; tries < 5; tries++)); do
         [ "$(unanswered)" -gt 0 ] || break
