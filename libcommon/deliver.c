@@ -132,10 +132,8 @@ static enum status late_add(struct deliver *d)
 
 static enum status late_flush(struct deliver *d)
 {
-    if (!d->n_late)
-        return ST_OK;
-    enum status st = ledger_begin(d->u->ledger);
-    if (st == ST_OK)
+    enum status st = d->n_late ? ledger_begin(d->u->ledger) : ST_OK;
+    if (d->n_late && st == ST_OK)
         st = end_transaction(d, late_add(d));
     late_forget(d);
     return st;
