@@ -23,7 +23,7 @@
 #define CMC_WHY 300
 
 /* CMCStatus, section 6.1.3 */
-enum cmc_status { CMC_SUCCESS = 0, CMC_FAILED = 2, CMC_PENDING = 3 };
+enum cmc_status { CMC_SUCCESS = 0, CMC_FAILED = 2 };
 
 enum cmc_kind { CMC_TCR, CMC_KEY };
 struct cmc_item {

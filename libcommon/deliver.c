@@ -173,12 +173,9 @@ static void say_refusals(const struct deliver *d)
         const struct deliver_item *it = &d->items[i];
         if (it->cert.n)
             continue;
-        const struct cmc_verdict *v = it->verdict;
-        int known = v->fail >= 0 && (size_t)v->fail < sizeof names / sizeof *names;
-        diag_warn("%s: %s: %.*s%s%s%s", it->device,
-                  v->status == CMC_PENDING ? "pending" : "refused", v->text.n ? (int)v->text.n : 17,
-                  v->text.n ? (const char *)v->text.p : "no reason is given",
-                  known ? " (failInfo " : "", known ? names[v->fail] : "", known ? ")" : "");
+        const struct cmc_verdict *v = it->verdict; /* failed: with a text and a fail of 0 to 13 */
+        diag_warn("%s: refused: %.*s (failInfo %s)", it->device, (int)v->text.n,
+                  (const char *)v->text.p, names[v->fail]);
     }
 }
 

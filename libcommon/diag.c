@@ -27,11 +27,6 @@ void diag_verbose(int on)
     verbose = on;
 }
 
-int diag_is_verbose(void)
-{
-    return verbose;
-}
-
 /* Length of the well-formed UTF-8 sequence at p that is safe to show, 0 if there is none. */
 static size_t printable(const unsigned char *p)
 {

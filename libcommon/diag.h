@@ -15,7 +15,6 @@ void diag_program(const char *name);
 const char *diag_name(void);
 /* Turns notes (diag_note) on. */
 void diag_verbose(int on);
-int diag_is_verbose(void);
 
 /* One warning. Returns 0, so that a parser can say `return diag_warn(...)`. */
 int diag_warn(const char *fmt, ...) DIAG_PRINTF(1, 2);

@@ -148,6 +148,5 @@ void layers_close(struct layers *m)
         cms_free(m->cms[i]);
     free(m->items);
     free(m->issued);
-    free(m->issuers);
     memset(m, 0, sizeof *m);
 }

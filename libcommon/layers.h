@@ -33,8 +33,6 @@ struct layers {
     struct cmc_leaf *leaf;      /* ca-sign's, the innermost */
     struct cmc_rwrap *rwrap[2]; /* [0] verify-unit's, [1] ra-approve's */
     struct span *issued;        /* the certificate of each of leaf->issued */
-    struct span *issuers;       /* the other certificates of the answer: CAs */
-    size_t n_issuers;
 };
 
 /* The unit that signed the layer of this role; NULL if there is no such layer. */

@@ -155,12 +155,11 @@ static int has_issuer(const struct layers *m, const struct bag *b, struct span i
 /* No signature covers the bag of the outermost layer. So an issuer must prove itself, none may be
  * there that nothing needs (a root above the CA, a second certificate of one CA), and none may be
  * missing. */
-static int sort_issuers(struct layers *m, const struct bag *b, struct path *p, int64_t now,
-                        char why[CMS_WHY])
+static int check_issuers(const struct layers *m, const struct bag *b, struct path *p, int64_t now,
+                         char why[CMS_WHY])
 {
     const struct cms_layer *l = &m->layer[m->n - 1];
     char path_why[PATH_WHY];
-    m->issuers = alloc_zero(b->n, sizeof *m->issuers);
     for (size_t i = 0; i < b->n; i++) {
         const struct x509_cert *c = &b->v[i].c;
         if (b->v[i].issued) {
@@ -176,7 +175,6 @@ static int sort_issuers(struct layers *m, const struct bag *b, struct path *p, i
         for (size_t k = 0; k < i; k++)
             if (!b->v[k].issued && buf_same(b->v[k].c.subject, c->subject))
                 return layers_bad(why, "ca-sign: two certificates of one issuer in the answer");
-        m->issuers[m->n_issuers++] = c->der;
     }
     return 1;
 }
@@ -210,7 +208,7 @@ int layers_join_down(struct layers *m, struct path *p, int64_t now, char why[CMS
     }
     if (b.n)
         qsort(b.v, b.n, sizeof *b.v, by_hash);
-    ok = ok && find_issued(m, &b, why) && sort_issuers(m, &b, p, now, why);
+    ok = ok && find_issued(m, &b, why) && check_issuers(m, &b, p, now, why);
     free(b.v);
     return ok;
 }

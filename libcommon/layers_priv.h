@@ -6,7 +6,7 @@
 #include "layers.h"
 
 int layers_bad(char why[CMS_WHY], const char *fmt, ...) DIAG_PRINTF(2, 3); /* returns 0 */
-/* Holds the layers against each other and fills items, or issued and issuers. */
+/* Holds the layers against each other and fills items, or issued. */
 int layers_join_up(struct layers *m, char why[CMS_WHY]);
 int layers_join_down(struct layers *m, struct path *p, int64_t now, char why[CMS_WHY]);
 

@@ -22,7 +22,7 @@ enum ledger_kind {
     LEDGER_ANSWER = 5,    /* attach: the answer to tid: digest_in */
     LEDGER_RECEIVED = 6,  /* attach: a certificate: tid, part, device, serial, data = DER */
     LEDGER_DELIVERED = 7, /* attach: it is on the device, read back: tid, part, device */
-    LEDGER_REFUSED = 8,   /* attach, ca-sign: tid, part, device, status = failInfo, note = why */
+    LEDGER_REFUSED = 8,   /* attach: tid, part, device, status = failInfo, note = why */
     LEDGER_UP = 9,        /* verify-unit, ra-approve: a message let through: tid, unit = attach's id, key = digest of
                              attach's message, digest_in, digest_out, lot, profile, owner, data = DER */
     LEDGER_DOWN = 10,     /* verify-unit, ra-approve: a response: tid, unit, digest_in, digest_out, data */
