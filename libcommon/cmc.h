@@ -23,7 +23,7 @@
 #define CMC_WHY 300
 
 /* CMCStatus, section 6.1.3 */
-enum cmc_status { CMC_SUCCESS = 0, CMC_FAILED = 2 };
+enum cmc_status { CMC_SUCCESS = 0, CMC_FAILED = 2, CMC_PENDING = 3 };
 
 enum cmc_kind { CMC_TCR, CMC_KEY };
 struct cmc_item {
@@ -44,8 +44,24 @@ struct cmc_request {
 };
 struct cmc_request *cmc_request_open(const struct cms_layer *l, char why[CMC_WHY]);
 void cmc_request_free(struct cmc_request *r);
+/* Whether a PKIData of attach's is a poll: it has queryPending. */
+int cmc_is_poll(const struct cms_layer *l);
 /* Appends the DER of a PKIData from tid, run, nonce, lot, profile, to and items. */
 void cmc_request_put(const struct cmc_request *r, struct buf *out);
+
+/* Attach's poll: asks again after a message that is pending; has no requests (section 6.9). */
+#define CMC_TOKEN 16 /* octets of a pendToken */
+struct cmc_poll {
+    unsigned char tid[CMC_TID], run[CMC_RUN]; /* those of the message that is pending */
+    struct span nonce;                        /* new */
+    struct span recipient_nonce;              /* the senderNonce of the leaf that said pending */
+    unsigned char token[CMC_TOKEN];
+    char *lot, *profile, *to;
+    void *own;
+};
+struct cmc_poll *cmc_poll_open(const struct cms_layer *l, char why[CMC_WHY]);
+void cmc_poll_free(struct cmc_poll *p);
+void cmc_poll_put(const struct cmc_poll *p, struct buf *out);
 
 /* Which request is meant: attach's number, or the number of verify-unit's crm. */
 struct cmc_ref {
@@ -58,8 +74,10 @@ struct cmc_verdict {
     enum cmc_status status;
     int fail; /* CMCFailInfo; -1: none */
     size_t n;
-    struct cmc_ref *refs;
-    struct span text; /* statusString; empty: none */
+    struct cmc_ref *refs; /* n 0: the whole transaction, in answer to a poll that is not granted */
+    struct span text;     /* statusString; empty: none */
+    unsigned char token[CMC_TOKEN]; /* pendInfo: only with CMC_PENDING */
+    int64_t pend_time;              /* when to ask again */
 };
 struct cmc_mod { /* modCertTemplate, section 6.5.1, for one request */
     struct cmc_ref ref;
@@ -76,6 +94,8 @@ struct cmc_crm { /* CertReqMsg (RFC 4211) with raVerified */
 struct cmc_wrap {
     unsigned char tid[CMC_TID];
     struct span inner; /* ContentInfo */
+    struct span poll;  /* ra-approve only: batchRequests {1,2}, the wrapped poll beside the stored
+                          message; else empty */
     size_t n_verdicts, n_mods, n_crms;
     struct cmc_verdict *verdicts;
     struct cmc_mod *mods;
@@ -102,12 +122,14 @@ struct cmc_leaf {
     void *own;
 };
 /* Checks that every id from CMC_FIRST on has exactly one status, and that exactly the successful
- * are issued. */
+ * are issued; or, where a poll is not granted, that one pending status stands for the transaction. */
 struct cmc_leaf *cmc_leaf_open(const struct cms_layer *l, char why[CMC_WHY]);
 void cmc_leaf_free(struct cmc_leaf *f);
 void cmc_leaf_put(const struct cmc_leaf *f, struct buf *out);
-/* How many requests it answers. */
+/* How many requests it answers; 0: a poll that is not granted. */
 size_t cmc_leaf_count(const struct cmc_leaf *f);
+/* The pending status in it, NULL if all is decided. */
+const struct cmc_verdict *cmc_leaf_pending(const struct cmc_leaf *f);
 
 /* The wrapping PKIResponse of ra-approve and verify-unit. */
 struct cmc_rwrap {

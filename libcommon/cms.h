@@ -17,9 +17,12 @@
 #define CMS_WHY 300
 
 enum cms_type {
-    CMS_PKI_DATA,
-    CMS_PKI_RESPONSE
-}; /* id-cct-PKIData, id-cct-PKIResponse: RFC 5272, 3.2 */
+    CMS_PKI_DATA,     /* id-cct-PKIData: RFC 5272, 3.2 */
+    CMS_PKI_RESPONSE, /* id-cct-PKIResponse */
+    CMS_GRANT,        /* certline.30: what a person decided; approve.h */
+    CMS_HEAD,         /* certline.31: where a ledger stands; head.h */
+    CMS_EVIDENCE      /* certline.32: what an export of a ledger holds; audit.h */
+};
 
 struct cms; /* parsed, well formed, not verified */
 

@@ -24,6 +24,10 @@ struct hop_judge {
      * a ledger transaction that it may add to. ST_OK with `out` filled (zeroed before), or the
      * status to end with. What out->other points to must live until the next call. */
     enum status (*up)(struct unit *u, const struct layers *m, struct hop_answer *out, void *arg);
+    /* The same for a poll (m->poll set, m->request NULL): ra-approve's judge, who holds the message that is asked
+     * after. NULL: the unit passes polls on (verify-unit), or answers pending what comes up pending (ca-sign, whose
+     * `up` sees a poll that is granted beside the request). */
+    enum status (*poll)(struct unit *u, const struct layers *m, struct hop_answer *out, void *arg);
     void *arg;
 };
 

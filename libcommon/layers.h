@@ -25,8 +25,14 @@ struct layers {
     struct cms_layer layer[LAYERS_MOST];
     struct cms *cms[LAYERS_MOST];
     const unsigned char *tid; /* CMC_TID octets, the same in every layer */
-    /* upward */
-    struct cmc_request *request; /* attach's, the innermost */
+    /* upward: layer[] leads to attach's request or, where it stands alone, to its poll */
+    struct cmc_request *request; /* attach's, the innermost; NULL: a poll that is not granted */
+    struct cmc_poll *poll; /* NULL: no poll. With `request`: that which was granted, or refused */
+    const struct cmc_verdict *poll_pending; /* ra-approve's word on a poll that stands alone */
+    size_t n_poll;                          /* layers of the poll beside a request */
+    struct cms_layer poll_layer[2];         /* verify-unit's, attach's */
+    struct cms *poll_cms[2];
+    struct cmc_wrap *poll_wrap;
     struct cmc_wrap *wrap[2];    /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
     struct layers_item *items;   /* one for each of request->items */
     /* downward */

@@ -127,7 +127,8 @@ static int start_chains(struct ledger *l, struct chains *c)
     return ok;
 }
 
-static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int64_t id)
+static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int64_t id,
+                      ledger_each *each, void *arg)
 {
     struct ledger_entry e;
     ledger_read_row(st, &e);
@@ -146,10 +147,12 @@ static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int6
         memcmp(hash, chain->head, LEDGER_HASH))
         return bad_entry(l, id, "its hash does not fit the chain");
     int has = e.kind == LEDGER_ISSUED ? ledger_seen_has(l, &e) : 1;
-    return has ? has > 0 : bad_entry(l, id, "it is missing in the index");
+    if (has <= 0)
+        return has ? 0 : bad_entry(l, id, "it is missing in the index");
+    return !each || each(&e, arg);
 }
 
-int ledger_verify(struct ledger *l, int64_t *entries)
+int ledger_verify(struct ledger *l, ledger_each *each, void *arg, int64_t *entries)
 {
     struct chains c = {0};
     int64_t n = 0;
@@ -162,7 +165,7 @@ int ledger_verify(struct ledger *l, int64_t *entries)
     int rc = SQLITE_DONE;
     ok = st != NULL;
     while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        ok = check_link(l, st, &c, n + 1);
+        ok = check_link(l, st, &c, n + 1, each, arg);
         n += ok;
     }
     if (ok && rc != SQLITE_DONE) {

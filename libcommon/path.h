@@ -11,8 +11,14 @@
 #include "x509.h"
 
 /* The order of the chain upward. The role OID is certline.N, N as below plus 1. */
-enum path_role { PATH_ATTACH, PATH_VERIFY_UNIT, PATH_RA_APPROVE, PATH_CA_SIGN };
-/* "attach", "verify-unit", "ra-approve", "ca-sign" */
+enum path_role {
+    PATH_ATTACH,
+    PATH_VERIFY_UNIT,
+    PATH_RA_APPROVE,
+    PATH_CA_SIGN,
+    PATH_APPROVER /* a person; stands in no chain, has neither cmcRA nor cmcCA */
+};
+/* "attach", "verify-unit", "ra-approve", "ca-sign", "approver" */
 const char *path_role_name(enum path_role r);
 
 /* A unit whose certificate was found good. Owned by the struct path, valid until it is freed or

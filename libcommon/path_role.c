@@ -17,7 +17,8 @@ struct usages {
 
 const char *path_role_name(enum path_role r)
 {
-    static const char *const names[] = {"attach", "verify-unit", "ra-approve", "ca-sign"};
+    static const char *const names[] = {"attach", "verify-unit", "ra-approve", "ca-sign",
+                                         "approver"};
     return names[r];
 }
 
@@ -33,7 +34,7 @@ static void usage_add(struct usages *u, const ASN1_OBJECT *oid)
     if (strncmp(text, ARC, sizeof ARC - 1))
         return;
     const char *last = text + sizeof ARC - 1;
-    if (*last >= '1' && *last <= '4' && !last[1]) {
+    if (*last >= '1' && *last <= '5' && !last[1]) {
         u->roles++;
         u->role = (enum path_role)(*last - '1');
     }

@@ -294,7 +294,7 @@ static void messages(void)
 static void verify(void)
 {
     int64_t n = 0;
-    if (!ledger_verify(ledger, &n))
+    if (!ledger_verify(ledger, NULL, NULL, &n))
         exit(ST_INPUT);
     printf("%lld\n", (long long)n);
 }
