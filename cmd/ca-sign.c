@@ -154,7 +154,7 @@ static enum status judge(struct unit *u, const struct layers *m, struct hop_answ
 static enum status line(const char *config, int check, int bar)
 {
     struct ca ca = {0};
-    struct hop_judge j = {judge, &ca};
+    struct hop_judge j = {.up = judge, .arg = &ca};
     struct unit *u = NULL;
     enum status st = unit_open(PATH_CA_SIGN, config, &u);
     if (st == ST_OK && check)

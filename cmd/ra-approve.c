@@ -50,7 +50,7 @@ static enum status judge(struct unit *u, const struct layers *m, struct hop_answ
 
 int main(int argc, char **argv)
 {
-    struct hop_judge j = {judge, NULL};
+    struct hop_judge j = {.up = judge};
     return (int)hop_main(
         PATH_RA_APPROVE,
         "Approves requests by lot, profile and verify-unit, wraps and signs them; passes answers "

@@ -179,7 +179,7 @@ static enum status judge(struct unit *u, const struct layers *m, struct hop_answ
 
 int main(int argc, char **argv)
 {
-    struct hop_judge j = {judge, NULL};
+    struct hop_judge j = {.up = judge};
     return (int)hop_main(
         PATH_VERIFY_UNIT,
         "Checks requests against the lot's device list, wraps and signs them; passes answers back.",
