@@ -30,7 +30,8 @@ HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 PKGS = libcrypto yaml-0.1 p11-kit-1 sqlite3
 CPPFLAGS += -std=c11 -D_GNU_SOURCE -DCERTLINE_VERSION='"$(VERSION)"' -Ilibcommon \
 	$(shell pkg-config --cflags $(PKGS))
-LDFLAGS += -pie -Wl,-z,relro,-z,now
+# --as-needed: a program carries only the libraries that its own modules use.
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -ldl
 
 # A build folder may say how everything in it is built: CC, CFLAGS, HARDEN.
