@@ -38,11 +38,25 @@ static int bad(char why[CMS_WHY], const char *fmt, ...)
     return 0;
 }
 
-/* id-cct-PKIData 1.3.6.1.5.5.7.12.2 and id-cct-PKIResponse .3, which OpenSSL knows by these
- * numbers. */
-static int type_nid(enum cms_type t)
+#define ARC "2.25.111044168894393523651617990952196807275."
+
+static const char *const type_oid[] = {
+    [CMS_PKI_DATA] = "1.3.6.1.5.5.7.12.2",     /* id-cct-PKIData */
+    [CMS_PKI_RESPONSE] = "1.3.6.1.5.5.7.12.3", /* id-cct-PKIResponse */
+    [CMS_GRANT] = ARC "30",
+    [CMS_HEAD] = ARC "31",
+    [CMS_EVIDENCE] = ARC "32",
+};
+#define TYPES (sizeof type_oid / sizeof *type_oid)
+
+ASN1_OBJECT *cms_object(enum cms_type t)
 {
-    return t == CMS_PKI_DATA ? NID_id_cct_PKIData : NID_id_cct_PKIResponse;
+    static ASN1_OBJECT *made[TYPES];
+    if (!made[t])
+        made[t] = OBJ_txt2obj(type_oid[t], 1);
+    if (!made[t])
+        diag_exit(ST_TEMP, "content types: %s", diag_openssl());
+    return made[t];
 }
 
 void cms_digest(struct span der, unsigned char out[CMS_DIGEST])
@@ -99,10 +113,9 @@ static int check_signed_data(struct cms *c, char why[CMS_WHY])
     /* RFC 5652, section 5.1: version 3 because the content type is not id-data. */
     if (ASN1_INTEGER_get(sd->version) != 3)
         return bad(why, "SignedData version is not 3");
-    int nid = OBJ_obj2nid(sd->encapContentInfo->eContentType);
-    if (nid != type_nid(CMS_PKI_DATA) && nid != type_nid(CMS_PKI_RESPONSE))
-        return bad(why, "the content is neither PKIData nor PKIResponse");
-    c->type = nid == type_nid(CMS_PKI_DATA) ? CMS_PKI_DATA : CMS_PKI_RESPONSE;
+    while (OBJ_cmp(sd->encapContentInfo->eContentType, cms_object(c->type)))
+        if (++c->type == TYPES)
+            return bad(why, "the content is of a type that is not known here");
     int n = sk_ASN1_STRING_num(sd->certificates);
     if (n < 1 || n > CMS_BAG)
         return bad(why, "%d certificates, not 1 to %d", n, CMS_BAG);
@@ -207,7 +220,7 @@ static int attributes_fit(const struct cms *c, const struct path_unit *u, struct
     struct span have = string_span(c->si->signedAttrs);
     struct span content = string_span(c->ci->content->encapContentInfo->eContent);
     struct cms_attrs want = {
-        .type_nid = type_nid(c->type), .md = c->md, .time = c->signing_time, .signer = &u->cert};
+        .type = c->type, .md = c->md, .time = c->signing_time, .signer = &u->cert};
     if (!EVP_Digest(content.p, content.n, want.digest, &want.digest_n, c->md, NULL))
         return 0;
     for (int ess = 0; ess <= CMS_ESS_ALL; ess++) {
@@ -257,8 +270,21 @@ static int sort_bag(struct cms *c, const struct path_unit *u, struct cms_layer *
     return 1;
 }
 
-int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
-               struct cms_layer *out, char why[CMS_WHY])
+static void fill(const struct cms *c, const struct path_unit *u, struct cms_layer *out)
+{
+    out->type = c->type;
+    out->content = string_span(c->ci->content->encapContentInfo->eContent);
+    out->der = c->der;
+    out->signer = u;
+    out->signing_time = c->signing_time;
+    out->n_certs = c->n_certs;
+    out->certs = c->certs;
+    cms_digest(c->der, out->digest);
+}
+
+/* roles: a bit for each that may have signed; `wanted` names them in an error. */
+static int verify(struct cms *c, struct path *p, unsigned roles, const char *wanted, int64_t now,
+                  struct cms_layer *out, char why[CMS_WHY])
 {
     struct span cert;
     struct buf attrs = {0};
@@ -269,9 +295,9 @@ int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
     const struct path_unit *u = path_check(p, cert, c->certs, c->n_certs, now, path_why);
     if (!u)
         return bad(why, "%s", path_why);
-    if (u->role != role)
+    if (!(roles & 1U << u->role))
         return bad(why, "signed by %s, whose role is %s, not %s", u->id, path_role_name(u->role),
-                   path_role_name(role));
+                   wanted);
     if (!algorithm_fits(c, u->key))
         bad(why, "the signature algorithm does not fit the key of %s", u->id);
     else if (!attributes_fit(c, u, &attrs))
@@ -281,15 +307,19 @@ int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
     else
         ok = sort_bag(c, u, out, why);
     buf_free(&attrs);
-    if (!ok)
-        return 0;
-    out->type = c->type;
-    out->content = string_span(c->ci->content->encapContentInfo->eContent);
-    out->der = c->der;
-    out->signer = u;
-    out->signing_time = c->signing_time;
-    out->n_certs = c->n_certs;
-    out->certs = c->certs;
-    cms_digest(c->der, out->digest);
-    return 1;
+    if (ok)
+        fill(c, u, out);
+    return ok;
+}
+
+int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
+               struct cms_layer *out, char why[CMS_WHY])
+{
+    return verify(c, p, 1U << role, path_role_name(role), now, out, why);
+}
+
+int cms_verify_unit(struct cms *c, struct path *p, int64_t now, struct cms_layer *out,
+                    char why[CMS_WHY])
+{
+    return verify(c, p, ~(1U << PATH_APPROVER), "a unit's", now, out, why);
 }

@@ -35,7 +35,7 @@ enum cms_type cms_peek_type(const struct cms *c); /* unverified: for the directi
 /* A layer whose signature, signer and octets were verified. Borrowed from the struct cms. */
 struct cms_layer {
     enum cms_type type;
-    struct span content;              /* DER of PKIData or PKIResponse */
+    struct span content;              /* DER of what `type` says */
     struct span der;                  /* the ContentInfo */
     unsigned char digest[CMS_DIGEST]; /* SHA-256 of der */
     const struct path_unit *signer;
@@ -50,6 +50,10 @@ struct cms_layer {
  */
 int cms_verify(struct cms *c, struct path *p, enum path_role role, int64_t now,
                struct cms_layer *out, char why[CMS_WHY]);
+/* The same for what any unit may have signed (a head): out->signer->role says which it was, never
+ * PATH_APPROVER, who is no unit. */
+int cms_verify_unit(struct cms *c, struct path *p, int64_t now, struct cms_layer *out,
+                    char why[CMS_WHY]);
 
 /* Signs: `chain` is the signer's path without the root (chain[0] the signer's own certificate),
  * `other` more certificates for the bag. Appends the ContentInfo. */

@@ -71,7 +71,7 @@ void cms_attrs_put(const struct cms_attrs *want, int ess, struct buf *out)
     STACK_OF(X509_ATTRIBUTE) *attrs = sk_X509_ATTRIBUTE_new_null();
     ASN1_TIME *time = ASN1_TIME_set(NULL, (time_t)want->time);
     unsigned char *der = NULL;
-    add(attrs, NID_pkcs9_contentType, V_ASN1_OBJECT, OBJ_nid2obj(want->type_nid));
+    add(attrs, NID_pkcs9_contentType, V_ASN1_OBJECT, OBJ_dup(cms_object(want->type)));
     add(attrs, NID_pkcs9_messageDigest, V_ASN1_OCTET_STRING,
         string(V_ASN1_OCTET_STRING, want->digest, want->digest_n));
     add(attrs, NID_pkcs9_signingTime, time ? time->type : 0, time);

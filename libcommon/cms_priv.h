@@ -4,8 +4,11 @@
 
 #include "cms.h"
 
+/* The content type's OID; borrowed, made once. */
+ASN1_OBJECT *cms_object(enum cms_type t);
+
 struct cms_attrs {
-    int type_nid; /* eContentType */
+    enum cms_type type; /* eContentType */
     const EVP_MD *md;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_n;

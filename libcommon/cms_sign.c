@@ -79,21 +79,21 @@ enum status cms_sign(struct signer *s, enum cms_type type, struct span content,
                      size_t n_other, int64_t now, struct buf *out)
 {
     struct x509_cert cert;
-    struct cms_attrs attrs = {.time = now, .signer = &cert};
+    struct cms_attrs attrs = {.type = type, .time = now, .signer = &cert};
     ContentInfo *ci = (ContentInfo *)ASN1_item_new(cms_asn1_content_info());
     SignerInfo *si = (SignerInfo *)ASN1_item_new(cms_asn1_signer_info());
     unsigned char *der = NULL;
     if (!ci || !si || !x509_cert_view(chain[0], &cert))
         failed();
     SignedData *sd = ci->content;
-    attrs.type_nid = type == CMS_PKI_DATA ? NID_id_cct_PKIData : NID_id_cct_PKIResponse;
     attrs.md = EVP_get_digestbynid(signer_md(s));
     if (!attrs.md ||
         !EVP_Digest(content.p, content.n, attrs.digest, &attrs.digest_n, attrs.md, NULL))
         failed();
     ci->contentType = OBJ_nid2obj(NID_pkcs7_signed);
-    sd->encapContentInfo->eContentType = OBJ_nid2obj(attrs.type_nid);
-    if (!ASN1_INTEGER_set(sd->version, 3) || !ASN1_INTEGER_set(si->version, 1) ||
+    sd->encapContentInfo->eContentType = OBJ_dup(cms_object(type));
+    if (!sd->encapContentInfo->eContentType || !ASN1_INTEGER_set(sd->version, 3) ||
+        !ASN1_INTEGER_set(si->version, 1) ||
         !ASN1_STRING_set(sd->encapContentInfo->eContent, content.p, (int)content.n))
         failed();
     put_certs(sd, chain, n_chain, NULL, 0);

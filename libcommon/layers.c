@@ -118,7 +118,12 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
     out->cms[0] = cms_parse(der, why);
     if (!out->cms[0])
         return ST_INPUT;
-    out->direction = cms_peek_type(out->cms[0]) == CMS_PKI_DATA ? LAYERS_UP : LAYERS_DOWN;
+    enum cms_type type = cms_peek_type(out->cms[0]);
+    if (type != CMS_PKI_DATA && type != CMS_PKI_RESPONSE) {
+        layers_bad(why, "the content is neither PKIData nor PKIResponse");
+        return ST_INPUT;
+    }
+    out->direction = type == CMS_PKI_DATA ? LAYERS_UP : LAYERS_DOWN;
     if (role_at(out->direction, rule->receiver, 0) < 0) {
         layers_bad(why, "a %s, which %s does not take",
                    out->direction == LAYERS_UP ? "request" : "response",

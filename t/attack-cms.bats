@@ -162,7 +162,7 @@ der_of() { # CERTIFICATE
 
 @test "detached content, and content of another type, are malformed" {
     touch_stops "$NO_CMS" "1/0/2/1 del"
-    touch_stops "the content is neither PKIData nor PKIResponse" \
+    touch_stops "the content is of a type that is not known here" \
         "1/0/2/0 set $(oid 1.2.840.113549.1.7.1)"
     touch_stops "not SignedData" "0 set $(oid 1.2.840.113549.1.7.3)"
     again "$M/1.pem" attach | forge get $CONTENT | forged twin.attach type=1.3.6.1.5.5.7.12.3 |
