@@ -20,9 +20,9 @@ struct profiles {
 
 static const char *const reissues[] = {"never", "renewal", "always", NULL};
 static const char *const basics[] = {"absent", "end-entity", "ca", NULL};
-static const char *const presets[] = {
-    "plain",  "root",       "sub-ca",     "attach",  "verify-unit", "ra-approve", "ca-sign",
-    "idevid", "tls-client", "tls-server", "eap-tls", "ipsec",       NULL};
+static const char *const presets[] = {"plain",      "root",    "sub-ca",   "attach", "verify-unit",
+                                      "ra-approve", "ca-sign", "approver", "idevid", "tls-client",
+                                      "tls-server", "eap-tls", "ipsec",    NULL};
 #define PRESETS (sizeof presets / sizeof *presets - 1)
 
 #define AT(field) offsetof(struct profile_text, field)

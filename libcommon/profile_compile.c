@@ -37,6 +37,7 @@ static const struct {
     {"certline-verify-unit", PROFILE_ARC ".2"},
     {"certline-ra-approve", PROFILE_ARC ".3"},
     {"certline-ca-sign", PROFILE_ARC ".4"},
+    {"certline-approver", PROFILE_ARC ".5"},
     {"anyExtendedKeyUsage", "2.5.29.37.0"},
 };
 

@@ -56,6 +56,8 @@ const struct profile_preset profile_presets[] = {
     UNIT("verify-unit", "cmcRA", "certline-verify-unit"),
     UNIT("ra-approve", "cmcRA", "certline-ra-approve"),
     UNIT("ca-sign", "cmcCA", "certline-ca-sign"),
+    /* A person who approves: signs grants (certline-message(5)), and stands in no chain. */
+    UNIT("approver", "certline-approver"),
     /* IEEE 802.1AR-2018, section 8: never ends, is bound to the hardware, says nothing of a use,
      * and verifies no certificate, so it has no key identifier of its own. */
     {"idevid",

@@ -61,7 +61,7 @@ asks() {
 
 @test "every preset gives a certificate that openssl and gnutls verify" {
     csr-make -k "$F/dev.key" -s 'CN=a,serialNumber=4711,O=ABC,C=JP' -a dns:a.example >r.csr
-    for p in sub-ca attach verify-unit ra-approve ca-sign idevid tls-client tls-server eap-tls ipsec; do
+    for p in sub-ca attach verify-unit ra-approve ca-sign approver idevid tls-client tls-server eap-tls ipsec; do
         issue $p <r.csr
         openssl verify -x509_strict -CAfile "$F/ca.pem" cert.pem
         certtool --verify --verify-profile medium --load-ca-certificate "$F/ca.pem" <cert.pem >log
@@ -69,7 +69,7 @@ asks() {
 }
 
 @test "only profiles without power over others can be asked for by a line" {
-    run -0 profile-test -l root sub-ca attach verify-unit ra-approve ca-sign idevid tls-client tls-server \
+    run -0 profile-test -l root sub-ca attach verify-unit ra-approve ca-sign approver idevid tls-client tls-server \
         eap-tls ipsec
     [ "$output" = 'root direct ca renewal 0
 sub-ca direct ca renewal 0
@@ -77,6 +77,7 @@ attach direct - renewal 5184000
 verify-unit direct - renewal 5184000
 ra-approve direct - renewal 5184000
 ca-sign direct - renewal 5184000
+approver direct - renewal 5184000
 idevid line - never 0
 tls-client line - renewal 2592000
 tls-server line - renewal 2592000
@@ -86,7 +87,7 @@ ipsec line - renewal 2592000' ]
 
 @test "power is found in what a profile gives, not in its name" {
     local power
-    for power in cmcRA cmcCA cmcArchive OCSPSigning anyExtendedKeyUsage certline-attach "$ARC.4" "$ARC.99" \
+    for power in cmcRA cmcCA cmcArchive OCSPSigning anyExtendedKeyUsage certline-attach certline-approver "$ARC.4" "$ARC.99" \
         1.3.6.1.5.5.7.3.28 2.5.29.37.0; do
         file 'preset: tls-client' "extended-key-usage: [clientAuth, $power]"
         run -0 profile-test -c p.yaml -l x
@@ -126,6 +127,7 @@ attach|$ARC.1
 verify-unit|CMC Registration Authority, $ARC.2
 ra-approve|CMC Registration Authority, $ARC.3
 ca-sign|CMC Certificate Authority, $ARC.4
+approver|$ARC.5
 TABLE
 }
 
@@ -407,7 +409,7 @@ TABLE
     wrong '4:20: profile "x": "hardware-type" is neither a dotted OID nor "asked"' 'validity: 1y' 'hardware-type: big'
     wrong '4:15: profile "x": "key-identifier" cannot be made critical' 'validity: 1y' 'critical: [key-identifier]'
     wrong '4:30: profile "x": "x y" is not a URI' 'validity: 1y' 'crl-distribution-points: ["x y"]'
-    wrong '3:13: "preset" must be one of plain, root, sub-ca, attach, verify-unit, ra-approve, ca-sign, idevid, tls-client, tls-server, eap-tls, ipsec, not "car"' 'preset: car'
+    wrong '3:13: "preset" must be one of plain, root, sub-ca, attach, verify-unit, ra-approve, ca-sign, approver, idevid, tls-client, tls-server, eap-tls, ipsec, not "car"' 'preset: car'
     printf '%s\n' 'profiles:' '  - preset: root' '  - {name: root, validity: 1y}' >p.yaml
     run -2 profile-test -c p.yaml -l
     [ "${lines[0]}" = 'profile-test: p.yaml:3:12: profile "root" is there twice' ]
