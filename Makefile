@@ -15,7 +15,7 @@ MODULES = status diag alloc buf clock io launch opt progress \
 	pem der config csv \
 	p11 p11key p11prov signer \
 	x509 csr anchor path profile enroll \
-	cms cmc layers \
+	cms cmc layers crl \
 	lot ledger issue \
 	unit judge direct intake deliver hop
 
