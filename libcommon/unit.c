@@ -95,15 +95,18 @@ static enum status keys_open(struct unit *u)
     const struct unit_own *own = unit_own(u);
     const struct unit_conf *conf = &own->conf;
     enum status st = ST_OK;
-    if (!own->direct)
+    if (!own->direct && !own->keyless)
         st = key_open(u, conf->key, conf->certificate, u->chain[0], SIGNER_UNIT, &u->signer);
-    if (!st && u->role == PATH_CA_SIGN)
+    if (!st && u->role == PATH_CA_SIGN && !own->keyless)
         st = key_open(u, conf->issuer_key, conf->issuer_certificate, u->issuer_chain[0],
                       SIGNER_TOKEN, &u->issuer);
     return st;
 }
 
-static enum status open_all(enum path_role role, const char *path, int direct, struct unit **out)
+enum parts { WHOLE, DIRECT, KEYLESS };
+
+static enum status open_all(enum path_role role, const char *path, enum parts parts,
+                            struct unit **out)
 {
     static enum status (*const steps[])(struct unit *) = {lists_open, cert_open, unit_issuer_open,
                                                           ledger_take, keys_open};
@@ -111,7 +114,8 @@ static enum status open_all(enum path_role role, const char *path, int direct, s
     struct unit_own *own = alloc_zero(1, sizeof *own);
     u->role = role;
     u->own = own;
-    own->direct = direct;
+    own->direct = parts == DIRECT;
+    own->keyless = parts == KEYLESS;
     enum status st = unit_config_read(u, path);
     for (size_t i = 0; !st && i < sizeof steps / sizeof *steps; i++)
         st = steps[i](u);
@@ -124,12 +128,17 @@ static enum status open_all(enum path_role role, const char *path, int direct, s
 
 enum status unit_open(enum path_role role, const char *path, struct unit **out)
 {
-    return open_all(role, path, 0, out);
+    return open_all(role, path, WHOLE, out);
+}
+
+enum status unit_open_keyless(enum path_role role, const char *path, struct unit **out)
+{
+    return open_all(role, path, KEYLESS, out);
 }
 
 enum status unit_open_issuer(const char *path, struct unit **out)
 {
-    return open_all(PATH_CA_SIGN, path, 1, out);
+    return open_all(PATH_CA_SIGN, path, DIRECT, out);
 }
 
 void unit_close(struct unit *u)

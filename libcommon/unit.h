@@ -24,9 +24,10 @@ struct unit {
         from_above;            /* chain: {below: [...], above: [...]}: ids of neighbours */
     struct unit_stand *stands; /* ca-sign: chain: [{attach, verify-unit, ra-approve, lots}] */
     size_t n_stands;
-    int bare_keys;   /* bare-keys: yes: this unit lets bare public keys through (default no) */
-    int64_t max_age; /* default 24h */
-    int64_t batch;   /* attach: batch, default 64, 1..CMC_ITEMS (1000) */
+    int bare_keys;     /* bare-keys: yes: this unit lets bare public keys through (default no) */
+    int64_t max_age;   /* default 24h */
+    int64_t batch;     /* attach: batch, default 64, 1..CMC_ITEMS (1000) */
+    int64_t ask_again; /* ra-approve: seconds after which to ask again for what waits for persons */
     const char *ledger_path, *lots_path, *profiles_path;
     /* opened by unit_open: */
     struct signer *signer; /* signs messages */
@@ -55,6 +56,8 @@ enum status unit_open(enum path_role role, const char *path, struct unit **out);
 enum status
 unit_open_issuer(const char *path,
                  struct unit **out); /* ca-sign: issuer, profiles, ledger; no message key */
+/* Everything but the unit's own key: for people at its machine, who have theirs. */
+enum status unit_open_keyless(enum path_role role, const char *path, struct unit **out);
 void unit_close(struct unit *u);
 /* --check: says what is configured, one line a thing, on stdout; what is wrong was already said. */
 void unit_report(const struct unit *u);

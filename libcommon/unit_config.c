@@ -13,7 +13,8 @@
 #define ALL (A | V | R | C)
 
 #define BATCH_MOST 1000 /* requests in a message, certline-message(5) */
-#define DAY (24 * 60 * 60)
+#define HOUR (60 * 60)
+#define DAY (24 * HOUR)
 #define AT(field) offsetof(struct unit_conf, field)
 
 static const struct key {
@@ -37,6 +38,7 @@ static const struct key {
     {"bare-keys", CFG_BOOL, AT(bare_keys), V | R | C, 0, 0, 0, 0},
     {"max-age", CFG_DURATION, AT(max_age), ALL, 0, 0, 1, 3650 * DAY},
     {"batch", CFG_INT, AT(batch), A, 0, 0, 1, BATCH_MOST},
+    {"ask-again", CFG_DURATION, AT(ask_again), R, 0, 0, 1, 30 * DAY},
     {"lots", CFG_PATH, AT(lots), ALL, V | R | C, 0, 0, 0},
     {"profiles", CFG_PATH, AT(profiles), ALL, 0, 0, 0, 0},
     {"issuer", CFG_NODE, AT(issuer), C, C, 1, 0, 0},
@@ -153,6 +155,7 @@ enum status unit_config_read(struct unit *u, const char *path)
     char *standard = alloc_printf("/etc/certline/%s.yaml", path_role_name(u->role));
     conf->max_age = DAY;
     conf->batch = 64;
+    conf->ask_again = HOUR;
     u->cfg = cfg_load(path ? path : standard);
     free(standard);
     if (!u->cfg || !top_read(u))
@@ -161,6 +164,7 @@ enum status unit_config_read(struct unit *u, const char *path)
     u->bare_keys = conf->bare_keys;
     u->max_age = conf->max_age;
     u->batch = conf->batch;
+    u->ask_again = conf->ask_again;
     u->ledger_path = conf->ledger;
     u->lots_path = conf->lots;
     u->profiles_path = conf->profiles;

@@ -15,13 +15,14 @@ struct unit_conf {
     struct cfg_strings crls;
     const struct cfg_node *chain, *issuer;
     int bare_keys;
-    int64_t max_age, batch;
+    int64_t max_age, batch, ask_again;
     const char *issuer_key, *issuer_certificate;
 };
 
 struct unit_own {
     struct unit_conf conf;
     int direct;            /* unit_open_issuer: no messages */
+    int keyless;           /* unit_open_keyless */
     char *id;              /* what u->id points to */
     struct x509_cert cert; /* of u->chain[0] */
 };
