@@ -179,6 +179,11 @@ enum cms_type cms_peek_type(const struct cms *c)
     return c->type;
 }
 
+int64_t cms_peek_time(const struct cms *c)
+{
+    return c->signing_time;
+}
+
 /* RFC 5652, 5.3: the certificate that sid names; views stay in the bag. */
 static int find_signer(const struct cms *c, struct span *out)
 {

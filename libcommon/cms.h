@@ -31,6 +31,8 @@ struct cms; /* parsed, well formed, not verified */
 struct cms *cms_parse(struct span der, char why[CMS_WHY]);
 void cms_free(struct cms *c);
 enum cms_type cms_peek_type(const struct cms *c); /* unverified: for the direction only */
+/* signingTime, unverified: at which time to verify what was signed long ago. */
+int64_t cms_peek_time(const struct cms *c);
 
 /* A layer whose signature, signer and octets were verified. Borrowed from the struct cms. */
 struct cms_layer {

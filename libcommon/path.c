@@ -24,6 +24,7 @@ struct entry {
 
 struct path {
     struct anchor *anchor;
+    int past;
     size_t n;
     struct entry *entries[REMEMBERED];
 };
@@ -32,6 +33,13 @@ struct path *path_new(struct anchor *a)
 {
     struct path *p = alloc_zero(1, sizeof *p);
     p->anchor = a;
+    return p;
+}
+
+struct path *path_new_past(struct anchor *a)
+{
+    struct path *p = path_new(a);
+    p->past = 1;
     return p;
 }
 
@@ -51,6 +59,12 @@ static void forget(struct path *p)
     for (size_t i = 0; i < p->n; i++)
         entry_free(p->entries[i]);
     p->n = 0;
+}
+
+void path_trim(struct path *p)
+{
+    if (p->n > REMEMBERED / 2)
+        forget(p);
 }
 
 void path_free(struct path *p)
@@ -92,7 +106,7 @@ static struct entry *remembered(const struct path *p, enum kind kind, struct spa
 static int still_good(const struct path *p, const struct entry *e, int64_t now)
 {
     return now >= e->unit.not_before && now < e->unit.not_after &&
-           now < anchor_crls_until(p->anchor);
+           (p->past || now < anchor_crls_until(p->anchor));
 }
 
 static int64_t time_of(const ASN1_TIME *t)
@@ -163,10 +177,10 @@ static int issued_by_unit_ca(struct path *p, const STACK_OF(X509) * chain)
 
 /* The whole check. What is found is handed over in *chain and *role. */
 static int judge_unit(struct path *p, X509 *x, const struct span *extra, size_t n_extra,
-                      int64_t now, const char *who, STACK_OF(X509) * *chain, enum path_role *role,
-                      char why[PATH_WHY])
+                      int64_t now, const char *who, int64_t *revoked, STACK_OF(X509) * *chain,
+                      enum path_role *role, char why[PATH_WHY])
 {
-    if (!path_verify(p->anchor, x, extra, n_extra, now, who, chain, why))
+    if (!path_verify(p->anchor, x, extra, n_extra, now, who, p->past ? revoked : NULL, chain, why))
         return 0;
     if (!issued_by_unit_ca(p, *chain))
         return path_bad(why, who, "was not issued by the unit CA itself");
@@ -176,7 +190,8 @@ static int judge_unit(struct path *p, X509 *x, const struct span *extra, size_t 
 /* Keeps what was found good; `e` is an older entry for the same certificate, which stays as it is.
  */
 static struct entry *remember(struct path *p, struct entry *e, enum kind kind, struct span cert,
-                              X509 *x, const STACK_OF(X509) * chain, char why[PATH_WHY])
+                              X509 *x, int64_t revoked, const STACK_OF(X509) * chain,
+                              char why[PATH_WHY])
 {
     if (e)
         return e;
@@ -189,6 +204,8 @@ static struct entry *remember(struct path *p, struct entry *e, enum kind kind, s
     e->kind = kind;
     e->unit.key = X509_get_pubkey(x);
     entry_chain(e, cert, chain);
+    if (revoked < e->unit.not_after)
+        e->unit.not_after = revoked;
     x509_cert_view(e->unit.chain[0], &e->unit.cert);
     p->entries[p->n++] = e;
     return e;
@@ -204,6 +221,7 @@ const struct path_unit *path_check(struct path *p, struct span cert, const struc
     struct buf id = {0};
     char who[ID_MOST + 1];
     enum path_role role;
+    int64_t revoked = INT64_MAX;
     STACK_OF(X509) *chain = NULL;
     X509 *x = x509_cert_view(cert, &view) ? parse(cert) : NULL;
     struct entry *found = NULL;
@@ -212,9 +230,9 @@ const struct path_unit *path_check(struct path *p, struct span cert, const struc
         goto out;
     }
     if (!id_read(view.subject, &id, who, why) ||
-        !judge_unit(p, x, extra, n_extra, now, who, &chain, &role, why))
+        !judge_unit(p, x, extra, n_extra, now, who, &revoked, &chain, &role, why))
         goto out;
-    found = remember(p, e, UNIT, cert, x, chain, why);
+    found = remember(p, e, UNIT, cert, x, revoked, chain, why);
     if (found && !found->unit.id) {
         found->unit.role = role;
         found->id = id;
@@ -235,6 +253,7 @@ EVP_PKEY *path_ca_key(struct path *p, struct span ca, const struct span *extra, 
     if (e && still_good(p, e, now))
         return e->unit.key;
     struct x509_cert view;
+    int64_t revoked = INT64_MAX;
     STACK_OF(X509) *chain = NULL;
     char *who = NULL;
     X509 *x = x509_cert_view(ca, &view) ? parse(ca) : NULL;
@@ -252,8 +271,8 @@ EVP_PKEY *path_ca_key(struct path *p, struct span ca, const struct span *extra, 
         path_bad(why, who, "is not a CA's");
         goto out;
     }
-    if (path_verify(p->anchor, x, extra, n_extra, now, who, &chain, why))
-        found = remember(p, e, CA, ca, x, chain, why);
+    if (path_verify(p->anchor, x, extra, n_extra, now, who, p->past ? &revoked : NULL, &chain, why))
+        found = remember(p, e, CA, ca, x, revoked, chain, why);
 out:
     free(who);
     sk_X509_pop_free(chain, X509_free);

@@ -20,6 +20,8 @@ enum path_role {
 };
 /* "attach", "verify-unit", "ra-approve", "ca-sign", "approver" */
 const char *path_role_name(enum path_role r);
+/* The role that a certificate's extended key usage names, not verified. 0: none, or several. */
+int path_role_of(struct span cert, enum path_role *role);
 
 /* A unit whose certificate was found good. Owned by the struct path, valid until it is freed or
  * path_refresh gave 1. */
@@ -36,7 +38,14 @@ struct path_unit {
 struct path;
 
 struct path *path_new(struct anchor *a); /* a is borrowed */
+/* For what was signed long ago: `now` of the calls below is then the time of signing. CRLs may be
+ * newer or older than that; a certificate is good until its revocationDate, or its invalidityDate
+ * (RFC 5280, 5.3.2) if that is earlier. */
+struct path *path_new_past(struct anchor *a);
 void path_free(struct path *p);
+/* Forgets what was found good if there is little room left for more: what was given out is then no
+ * longer valid. */
+void path_trim(struct path *p);
 /* anchor_refresh; forgets what was found good when a CRL changed. As anchor_refresh; -1, too, when
  * a CRL is past its nextUpdate: a unit must not go on, and it is not the sender's fault. */
 int path_refresh(struct path *p);

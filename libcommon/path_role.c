@@ -18,7 +18,7 @@ struct usages {
 const char *path_role_name(enum path_role r)
 {
     static const char *const names[] = {"attach", "verify-unit", "ra-approve", "ca-sign",
-                                         "approver"};
+                                        "approver"};
     return names[r];
 }
 
@@ -85,6 +85,18 @@ static int key_usage_ok(X509 *x, enum path_role role, const char *who, char why[
     if (role == PATH_CA_SIGN && usage != KU_DIGITAL_SIGNATURE)
         return path_bad(why, who, "is for ca-sign and has more keyUsage than digitalSignature");
     return 1;
+}
+
+int path_role_of(struct span cert, enum path_role *role)
+{
+    const unsigned char *p = cert.p;
+    X509 *x = d2i_X509(NULL, &p, (long)cert.n);
+    struct usages u = {0};
+    char why[PATH_WHY];
+    int ok = x && usages_read(x, &u, "unit", why) && u.roles == 1;
+    X509_free(x);
+    *role = u.role;
+    return ok;
 }
 
 int path_role_rules(X509 *x, const char *who, enum path_role *role, char why[PATH_WHY])

@@ -163,12 +163,54 @@ static int why_not(X509_STORE_CTX *ctx, const char *who, char why[PATH_WHY])
 struct told {
     const char *who;
     char *why;
+    int64_t now, *revoked;
 };
+
+static int64_t time_of(const ASN1_TIME *t)
+{
+    struct tm tm;
+    return ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : INT64_MIN;
+}
+
+/* When the certificate at hand was revoked; INT64_MIN where that cannot be told. */
+static int64_t revoked_at(X509_STORE_CTX *ctx)
+{
+    X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
+    X509_REVOKED *r = NULL;
+    if (!crl || !X509_CRL_get0_by_cert(crl, &r, X509_STORE_CTX_get_current_cert(ctx)) || !r)
+        return INT64_MIN;
+    int64_t at = time_of(X509_REVOKED_get0_revocationDate(r));
+    ASN1_GENERALIZEDTIME *since = X509_REVOKED_get_ext_d2i(r, NID_invalidity_date, NULL, NULL);
+    if (since && time_of(since) < at)
+        at = time_of(since);
+    ASN1_GENERALIZEDTIME_free(since);
+    return at;
+}
+
+/* What a CRL of another time says about then. */
+static int good_then(const struct told *told, X509_STORE_CTX *ctx)
+{
+    int64_t at;
+    switch (X509_STORE_CTX_get_error(ctx)) {
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        return 1;
+    case X509_V_ERR_CERT_REVOKED:
+        at = revoked_at(ctx);
+        if (at < *told->revoked)
+            *told->revoked = at;
+        return told->now < at;
+    default:
+        return 0;
+    }
+}
 
 /* Asked at the first error, where the CRL in question is still at hand. */
 static int on_error(int ok, X509_STORE_CTX *ctx)
 {
     const struct told *told = X509_STORE_CTX_get_app_data(ctx);
+    if (!ok && told->revoked && good_then(told, ctx))
+        return 1;
     if (!ok)
         why_not(ctx, told->who, told->why);
     return ok;
@@ -189,11 +231,11 @@ static void rules_set(X509_STORE_CTX *ctx, struct anchor *a, int64_t now)
 }
 
 int path_verify(struct anchor *a, X509 *leaf, const struct span *extra, size_t n_extra, int64_t now,
-                const char *who, STACK_OF(X509) * *chain, char why[PATH_WHY])
+                const char *who, int64_t *revoked, STACK_OF(X509) * *chain, char why[PATH_WHY])
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     STACK_OF(X509) *others = untrusted(a, extra, n_extra);
-    struct told told = {who, why};
+    struct told told = {who, why, now, revoked};
     int ok = 0;
     if (!ctx || !others || !X509_STORE_CTX_init(ctx, anchor_store(a), leaf, others)) {
         path_bad(why, who, "cannot be checked: %s", diag_openssl());
