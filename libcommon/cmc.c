@@ -15,6 +15,7 @@ static const char *const control_oid[CTL_COUNT] = {
     [CTL_TRANSACTION_ID] = "1.3.6.1.5.5.7.7.5",
     [CTL_SENDER_NONCE] = "1.3.6.1.5.5.7.7.6",
     [CTL_RECIPIENT_NONCE] = "1.3.6.1.5.5.7.7.7",
+    [CTL_QUERY_PENDING] = "1.3.6.1.5.5.7.7.21",
     [CTL_LRA_POP_WITNESS] = "1.3.6.1.5.5.7.7.11",
     [CTL_REG_INFO] = "1.3.6.1.5.5.7.7.18",
     [CTL_RESPONSE_INFO] = "1.3.6.1.5.5.7.7.19",
@@ -212,14 +213,32 @@ int cmc_get_list(struct span der, uint32_t *ids, size_t most, size_t *n)
     return *n > 0;
 }
 
-int cmc_get_inner(const STACK_OF(TaggedContentInfo) * s, struct span *inner, char why[CMC_WHY])
+int cmc_nonce_ok(struct span v)
 {
+    return v.n >= CMC_NONCE && v.n <= CMC_NONCE_MAX;
+}
+
+/* The i-th of a cmsSequence, which is numbered i + 1. */
+static int content_at(const STACK_OF(TaggedContentInfo) * s, int i, struct span *out)
+{
+    const TaggedContentInfo *c = sk_TaggedContentInfo_value(s, i);
     uint32_t id;
-    if (sk_TaggedContentInfo_num(s) != 1 ||
-        !cmc_id(sk_TaggedContentInfo_value(s, 0)->bodyPartID, &id) || id != 1)
-        return cmc_bad(why, "not exactly one message inside, numbered 1");
-    *inner = cmc_string(sk_TaggedContentInfo_value(s, 0)->contentInfo);
+    if (!c || !cmc_id(c->bodyPartID, &id) || id != (uint32_t)i + 1)
+        return 0;
+    *out = cmc_string(c->contentInfo);
     return 1;
+}
+
+int cmc_get_inner(const STACK_OF(TaggedContentInfo) * s, struct span *inner, struct span *second,
+                  char why[CMC_WHY])
+{
+    int n = sk_TaggedContentInfo_num(s), two = n == 2 && second;
+    if (second)
+        *second = (struct span){NULL, 0};
+    if ((n == 1 || two) && content_at(s, 0, inner) && (!two || content_at(s, 1, second)))
+        return 1;
+    return cmc_bad(why, second ? "not one message inside, or two, numbered 1 and 2"
+                               : "not exactly one message inside, numbered 1");
 }
 
 int cmc_text_ok(const ASN1_STRING *s, size_t most)
@@ -293,22 +312,23 @@ void cmc_add_tid(STACK_OF(TaggedAttribute) * to, uint32_t id, const unsigned cha
         string(V_ASN1_INTEGER, (struct span){tid + skip, CMC_TID - skip}));
 }
 
-void cmc_add_list(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_control c, uint32_t only)
+void cmc_add_list(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_control c, uint32_t last)
 {
     STACK_OF(ASN1_INTEGER) *list = sk_ASN1_INTEGER_new_null();
     struct buf der = {0};
-    if (!list || !sk_ASN1_INTEGER_push(list, cmc_integer(only)))
-        cmc_failed();
+    for (uint32_t i = 1; i <= last; i++)
+        if (!list || !sk_ASN1_INTEGER_push(list, cmc_integer(i)))
+            cmc_failed();
     cmc_encode(list, CMC_ASN1_BODY_LIST, &der);
     cmc_add_der(to, id, c, buf_span(&der));
     sk_ASN1_INTEGER_pop_free(list, ASN1_INTEGER_free);
     buf_free(&der);
 }
 
-void cmc_add_inner(STACK_OF(TaggedContentInfo) * to, struct span inner)
+void cmc_add_inner(STACK_OF(TaggedContentInfo) * to, uint32_t id, struct span inner)
 {
     TaggedContentInfo *m = cmc_new(CMC_ASN1_CONTENT);
     cmc_set(m->contentInfo, inner.p, inner.n);
-    if (!ASN1_INTEGER_set_uint64(m->bodyPartID, 1) || !sk_TaggedContentInfo_push(to, m))
+    if (!ASN1_INTEGER_set_uint64(m->bodyPartID, id) || !sk_TaggedContentInfo_push(to, m))
         cmc_failed();
 }

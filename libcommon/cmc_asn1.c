@@ -161,6 +161,8 @@ const ASN1_ITEM *cmc_asn1(enum cmc_item_type t)
         return ASN1_ITEM_rptr(BodyPartReference);
     case CMC_ASN1_OTHER_STATUS:
         return ASN1_ITEM_rptr(OtherStatusInfo);
+    case CMC_ASN1_PEND_INFO:
+        return ASN1_ITEM_rptr(PendInfo);
     case CMC_ASN1_DEVICE_PART:
         return ASN1_ITEM_rptr(DevicePart);
     case CMC_ASN1_ISSUED_PART:

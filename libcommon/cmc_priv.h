@@ -10,6 +10,7 @@ enum cmc_control {
     CTL_TRANSACTION_ID,
     CTL_SENDER_NONCE,
     CTL_RECIPIENT_NONCE,
+    CTL_QUERY_PENDING,
     CTL_REG_INFO,
     CTL_RESPONSE_INFO,
     CTL_LRA_POP_WITNESS,
@@ -23,6 +24,7 @@ enum cmc_control {
 #define CTL_BIT(c) (1U << (c))
 #define CMC_CONTROLS 4096 /* in a layer */
 #define CMC_PATH 4        /* depth of a bodyPartPath */
+#define CMC_TRANSACTION 1 /* body part of a transactionId: what is said of it, is of the whole */
 
 int cmc_bad(char why[CMC_WHY], const char *fmt, ...) DIAG_PRINTF(2, 3); /* returns 0 */
 _Noreturn void cmc_failed(void);                                        /* memory */
@@ -53,8 +55,14 @@ int cmc_ids_unique(const STACK_OF(TaggedAttribute) * controls,
 int cmc_get_tid(const TaggedAttribute *a, unsigned char tid[CMC_TID]);
 int cmc_get_list(struct span der, uint32_t *ids, size_t most,
                  size_t *n); /* BodyPartList, BodyPartPath */
-/* The only element, numbered 1, of a cmsSequence. */
-int cmc_get_inner(const STACK_OF(TaggedContentInfo) * s, struct span *inner, char why[CMC_WHY]);
+int cmc_nonce_ok(struct span v);
+/* regInfo: run, lot, profile and to of `r` (owned), and r->n devices. */
+int cmc_get_reg_info(struct cmc_request *r, const TaggedAttribute *a, char why[CMC_WHY]);
+void cmc_add_reg_info(STACK_OF(TaggedAttribute) * to, uint32_t id, const struct cmc_request *r);
+/* The only element, numbered 1, of a cmsSequence; or that and the one numbered 2, where `second` is
+ * not NULL, else empty. */
+int cmc_get_inner(const STACK_OF(TaggedContentInfo) * s, struct span *inner, struct span *second,
+                  char why[CMC_WHY]);
 struct span cmc_string(const ASN1_STRING *s);
 /* UTF8String of 1 to `most` octets, without control characters. */
 int cmc_text_ok(const ASN1_STRING *s, size_t most);
@@ -66,11 +74,13 @@ void cmc_add_string(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_contro
                     struct span value);
 void cmc_add_der(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_control c, struct span der);
 void cmc_add_tid(STACK_OF(TaggedAttribute) * to, uint32_t id, const unsigned char tid[CMC_TID]);
-void cmc_add_list(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_control c, uint32_t only);
-void cmc_add_inner(STACK_OF(TaggedContentInfo) * to, struct span inner);
+/* {1} or {1,2}: the messages inside. */
+void cmc_add_list(STACK_OF(TaggedAttribute) * to, uint32_t id, enum cmc_control c, uint32_t last);
+void cmc_add_inner(STACK_OF(TaggedContentInfo) * to, uint32_t id, struct span inner);
 
 /* A verdict or status, both CMCStatusInfoV2. depth 0: downward, plain ids; else the length of the
  * paths that name attach's requests, crm numbers one shorter. */
+size_t cmc_depth(enum path_role role);
 int cmc_get_status(struct span der, size_t depth, struct cmc_verdict *out, char why[CMC_WHY]);
 void cmc_put_status(const struct cmc_verdict *v, size_t depth, struct buf *out);
 void cmc_free_status(struct cmc_verdict *v, size_t n);

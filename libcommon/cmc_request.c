@@ -87,7 +87,7 @@ static int get_devices(struct cmc_request *r, const RegInfo *ri, struct span der
     return 1;
 }
 
-static int get_reg_info(struct cmc_request *r, const TaggedAttribute *a, char why[CMC_WHY])
+int cmc_get_reg_info(struct cmc_request *r, const TaggedAttribute *a, char why[CMC_WHY])
 {
     struct span v = cmc_value(a, V_ASN1_OCTET_STRING);
     RegInfo *ri = v.p ? cmc_decode(v, CMC_ASN1_REG_INFO, NULL, 0, why) : NULL;
@@ -126,10 +126,10 @@ static int get_controls(struct cmc_request *r, const PKIData *d, char why[CMC_WH
             return cmc_bad(why, "transactionId is not a positive INTEGER below 2^128");
         if (c == CTL_SENDER_NONCE) {
             r->nonce = cmc_value(a, V_ASN1_OCTET_STRING);
-            if (r->nonce.n < CMC_NONCE || r->nonce.n > CMC_NONCE_MAX)
+            if (!cmc_nonce_ok(r->nonce))
                 return cmc_bad(why, "senderNonce is not %d to %d octets", CMC_NONCE, CMC_NONCE_MAX);
         }
-        if (c == CTL_REG_INFO && !get_reg_info(r, a, why))
+        if (c == CTL_REG_INFO && !cmc_get_reg_info(r, a, why))
             return 0;
     }
     return seen == want || cmc_bad(why, "transactionId, senderNonce or regInfo is missing");
@@ -183,7 +183,7 @@ static void put_item(PKIData *d, const struct cmc_item *it)
         cmc_failed();
 }
 
-static void put_reg_info(PKIData *d, const struct cmc_request *r)
+void cmc_add_reg_info(STACK_OF(TaggedAttribute) * to, uint32_t id, const struct cmc_request *r)
 {
     RegInfo *ri = cmc_new(CMC_ASN1_REG_INFO);
     struct buf der = {0};
@@ -201,7 +201,7 @@ static void put_reg_info(PKIData *d, const struct cmc_request *r)
             cmc_failed();
     }
     cmc_encode(ri, CMC_ASN1_REG_INFO, &der);
-    cmc_add_string(d->controlSequence, 3, CTL_REG_INFO, buf_span(&der));
+    cmc_add_string(to, id, CTL_REG_INFO, buf_span(&der));
     cmc_discard(ri, CMC_ASN1_REG_INFO);
     buf_free(&der);
 }
@@ -209,9 +209,9 @@ static void put_reg_info(PKIData *d, const struct cmc_request *r)
 void cmc_request_put(const struct cmc_request *r, struct buf *out)
 {
     PKIData *d = cmc_new(CMC_ASN1_PKI_DATA);
-    cmc_add_tid(d->controlSequence, 1, r->tid);
+    cmc_add_tid(d->controlSequence, CMC_TRANSACTION, r->tid);
     cmc_add_string(d->controlSequence, 2, CTL_SENDER_NONCE, r->nonce);
-    put_reg_info(d, r);
+    cmc_add_reg_info(d->controlSequence, 3, r);
     for (size_t i = 0; i < r->n; i++)
         put_item(d, &r->items[i]);
     cmc_encode(d, CMC_ASN1_PKI_DATA, out);

@@ -10,7 +10,7 @@
 static int get_nonce(const TaggedAttribute *a, struct span *out, char why[CMC_WHY])
 {
     *out = cmc_value(a, V_ASN1_OCTET_STRING);
-    return (out->n >= CMC_NONCE && out->n <= CMC_NONCE_MAX) ||
+    return cmc_nonce_ok(*out) ||
            cmc_bad(why, "a nonce is not %d to %d octets", CMC_NONCE, CMC_NONCE_MAX);
 }
 
@@ -83,9 +83,38 @@ static int mark(const struct cmc_leaf *f, signed char *seen, size_t n, char why[
     return 1;
 }
 
+/* A pending decision covers the whole message: nothing is issued, and what else there is was
+ * refused. What is said of the whole transaction stands alone. */
+static int pending_fits(const struct cmc_leaf *f, char why[CMC_WHY])
+{
+    size_t pending = 0, whole = 0, granted = f->n_issued;
+    for (size_t i = 0; i < f->n_status; i++) {
+        pending += f->status[i].status == CMC_PENDING;
+        granted += f->status[i].status == CMC_SUCCESS;
+        whole += f->status[i].n == 0;
+    }
+    if (pending > 1 || (pending && granted))
+        return cmc_bad(why, "a pending status beside another, or beside what was granted");
+    if (whole && (f->n_status > 1 || granted))
+        return cmc_bad(why, "a status of the whole transaction that does not stand alone");
+    return 1;
+}
+
+const struct cmc_verdict *cmc_leaf_pending(const struct cmc_leaf *f)
+{
+    for (size_t i = 0; i < f->n_status; i++)
+        if (f->status[i].status == CMC_PENDING)
+            return &f->status[i];
+    return NULL;
+}
+
 static int complete(const struct cmc_leaf *f, char why[CMC_WHY])
 {
     size_t n = cmc_leaf_count(f);
+    if (!pending_fits(f, why))
+        return 0;
+    if (f->status[0].n == 0)
+        return 1;
     if (n < 1 || n > CMC_ITEMS)
         return cmc_bad(why, "an answer to %zu requests, not 1 to %d", n, CMC_ITEMS);
     signed char *seen = alloc_zero(n, 1);
@@ -168,7 +197,7 @@ struct cmc_rwrap *cmc_rwrap_open(const struct cms_layer *l, char why[CMC_WHY])
         d && cmc_ids_unique(d->controlSequence, NULL, d->cmsSequence, d->otherMsgSequence, why);
     if (ok && sk_OtherMsg_num(d->otherMsgSequence))
         ok = cmc_bad(why, "an otherMsg in a response");
-    if (ok && cmc_get_inner(d->cmsSequence, &w->inner, why) && get_wrap(w, d, why))
+    if (ok && cmc_get_inner(d->cmsSequence, &w->inner, NULL, why) && get_wrap(w, d, why))
         return w;
     cmc_rwrap_free(w);
     return NULL;
@@ -188,7 +217,7 @@ void cmc_rwrap_put(const struct cmc_rwrap *w, struct buf *out)
     cmc_add_tid(d->controlSequence, 10000, w->tid);
     cmc_add_list(d->controlSequence, 10001, CTL_RESPONSE_BODY, 1);
     cmc_add_response_info(d->controlSequence, 10002, w->request, NULL, 0);
-    cmc_add_inner(d->cmsSequence, w->inner);
+    cmc_add_inner(d->cmsSequence, 1, w->inner);
     cmc_encode(d, CMC_ASN1_PKI_RESPONSE, out);
     cmc_discard(d, CMC_ASN1_PKI_RESPONSE);
 }

@@ -6,6 +6,12 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
+
+size_t cmc_depth(enum path_role role)
+{
+    return role == PATH_VERIFY_UNIT ? 2 : 3;
+}
 
 /* Downward a plain number. Upward a path from this layer inward: 1 a step, the number last. */
 static int get_ref(const BodyPartReference *r, size_t depth, struct cmc_ref *out)
@@ -33,11 +39,22 @@ static int get_ref(const BodyPartReference *r, size_t depth, struct cmc_ref *out
     return 1;
 }
 
+/* transactionId's own body part, alone: the whole transaction, of a poll. */
+static int get_whole(const CMCStatusInfoV2 *s, size_t depth)
+{
+    struct cmc_ref ref;
+    return sk_BodyPartReference_num(s->bodyList) == 1 &&
+           get_ref(sk_BodyPartReference_value(s->bodyList, 0), depth, &ref) && !ref.crm &&
+           ref.id == CMC_TRANSACTION;
+}
+
 static int get_refs(const CMCStatusInfoV2 *s, size_t depth, struct cmc_verdict *out)
 {
     int n = sk_BodyPartReference_num(s->bodyList);
     if (n < 1 || n > CMC_ITEMS)
         return 0;
+    if (get_whole(s, depth))
+        return 1;
     out->n = (size_t)n;
     out->refs = alloc_zero(out->n, sizeof *out->refs);
     for (int i = 0; i < n; i++)
@@ -46,13 +63,49 @@ static int get_refs(const CMCStatusInfoV2 *s, size_t depth, struct cmc_verdict *
     return 1;
 }
 
+/* pendInfo; the time in the one way in which it can be written. */
+static int get_pend_info(const PendInfo *p, struct cmc_verdict *out)
+{
+    struct span token = cmc_string(p->pendToken), time = cmc_string(p->pendTime);
+    char text[sizeof "YYYYMMDDHHMMSSZ"];
+    if (token.n != CMC_TOKEN || time.n != sizeof text - 1)
+        return 0;
+    memcpy(text, time.p, time.n);
+    text[time.n] = '\0';
+    memcpy(out->token, token.p, CMC_TOKEN);
+    return clock_parse(text, &out->pend_time);
+}
+
+/* success: nothing; failed: failInfo and a sentence; pending: pendInfo. */
+static int get_other(const CMCStatusInfoV2 *s, struct cmc_verdict *out, char why[CMC_WHY])
+{
+    const OtherStatusInfo *o = s->otherInfo;
+    uint32_t fail;
+    if (out->status == CMC_SUCCESS)
+        return !o || cmc_bad(why, "a success with failInfo or pendInfo");
+    if (out->status == CMC_PENDING)
+        return (o && o->type == 1 && get_pend_info(o->d.pendInfo, out)) ||
+               cmc_bad(why, "a pending status without a pendInfo of %d octets and a time",
+                       CMC_TOKEN);
+    if (!o || o->type != 0 || !cmc_id(o->d.failInfo, &fail) || fail > 13 || !s->statusString)
+        return cmc_bad(why, "a failed status without failInfo and statusString");
+    out->fail = (int)fail;
+    return 1;
+}
+
+/* In an answer all three; upward nobody grants, and ra-approve alone lets wait. */
+static int status_fits(uint32_t status, size_t depth)
+{
+    return status == CMC_FAILED || (status == CMC_SUCCESS && depth == 0) ||
+           (status == CMC_PENDING && (depth == 0 || depth == cmc_depth(PATH_RA_APPROVE)));
+}
+
 static int get_status(const CMCStatusInfoV2 *s, size_t depth, struct cmc_verdict *out,
                       struct span *text, char why[CMC_WHY])
 {
-    uint32_t status, fail;
-    if (!cmc_id(s->cMCStatus, &status) || (status != CMC_SUCCESS && status != CMC_FAILED) ||
-        (depth && status == CMC_SUCCESS))
-        return cmc_bad(why, "a status that is neither success nor failed, or has no place here");
+    uint32_t status;
+    if (!cmc_id(s->cMCStatus, &status) || !status_fits(status, depth))
+        return cmc_bad(why, "a status that is not known, or has no place here");
     if (!get_refs(s, depth, out))
         return cmc_bad(why, "a status that does not name requests of this message");
     if (s->statusString && !cmc_text_ok(s->statusString, CMC_STRING))
@@ -62,13 +115,7 @@ static int get_status(const CMCStatusInfoV2 *s, size_t depth, struct cmc_verdict
         *text = cmc_string(s->statusString);
     out->status = (enum cmc_status)status;
     out->fail = -1;
-    if (status == CMC_SUCCESS)
-        return !s->otherInfo || cmc_bad(why, "a success with failInfo");
-    if (!s->otherInfo || s->otherInfo->type != 0 || !cmc_id(s->otherInfo->d.failInfo, &fail) ||
-        fail > 13 || !s->statusString)
-        return cmc_bad(why, "a failed status without failInfo and statusString");
-    out->fail = (int)fail;
-    return 1;
+    return get_other(s, out, why);
 }
 
 int cmc_get_status(struct span der, size_t depth, struct cmc_verdict *out, char why[CMC_WHY])
@@ -102,23 +149,37 @@ static BodyPartReference *put_ref(const struct cmc_ref *ref, size_t depth)
     return r;
 }
 
+static OtherStatusInfo *put_other(const struct cmc_verdict *v)
+{
+    OtherStatusInfo *o = cmc_new(CMC_ASN1_OTHER_STATUS);
+    if (v->status != CMC_PENDING) {
+        o->type = 0;
+        o->d.failInfo = cmc_integer((uint32_t)v->fail);
+        return o;
+    }
+    o->type = 1;
+    o->d.pendInfo = cmc_new(CMC_ASN1_PEND_INFO);
+    cmc_set(o->d.pendInfo->pendToken, v->token, CMC_TOKEN);
+    if (!ASN1_GENERALIZEDTIME_set(o->d.pendInfo->pendTime, (time_t)v->pend_time))
+        cmc_failed();
+    return o;
+}
+
 void cmc_put_status(const struct cmc_verdict *v, size_t depth, struct buf *out)
 {
+    const struct cmc_ref whole = {CMC_TRANSACTION, 0};
     CMCStatusInfoV2 *s = cmc_new(CMC_ASN1_STATUS);
     if (!ASN1_INTEGER_set_uint64(s->cMCStatus, v->status))
         cmc_failed();
-    for (size_t i = 0; i < v->n; i++)
-        if (!sk_BodyPartReference_push(s->bodyList, put_ref(&v->refs[i], depth)))
+    for (size_t i = 0; i < (v->n ? v->n : 1); i++)
+        if (!sk_BodyPartReference_push(s->bodyList, put_ref(v->n ? &v->refs[i] : &whole, depth)))
             cmc_failed();
     if (v->text.n) {
         s->statusString = ASN1_UTF8STRING_new();
         cmc_set(s->statusString, v->text.p, v->text.n);
     }
-    if (v->fail >= 0) {
-        s->otherInfo = cmc_new(CMC_ASN1_OTHER_STATUS);
-        s->otherInfo->type = 0;
-        s->otherInfo->d.failInfo = cmc_integer((uint32_t)v->fail);
-    }
+    if (v->fail >= 0 || v->status == CMC_PENDING)
+        s->otherInfo = put_other(v);
     cmc_encode(s, CMC_ASN1_STATUS, out);
     cmc_discard(s, CMC_ASN1_STATUS);
 }

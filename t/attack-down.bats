@@ -199,11 +199,11 @@ by_ca() {
 }
 
 @test "a status is success, or failed with failInfo and a sentence" {
-    ca_says "${L}a success with failInfo" "$LISTED add $(int 7)"
+    ca_says "${L}a success with failInfo or pendInfo" "$LISTED add $(int 7)"
     ca_says "${L}a failed status without failInfo and statusString" "$REFUSED/3 del"
     ca_says "${L}a failed status without failInfo and statusString" "$REFUSED/2 del"
     ca_says "${L}a failed status without *" "$REFUSED/3 body 63"
-    ca_says "${L}a status that is neither success nor failed, or has no place here" "$REFUSED/0 body 04"
+    ca_says "${L}a status that is not known, or has no place here" "$REFUSED/0 body 04"
     ca_says "${L}a status that does not name requests of this message" "$REFUSED/1/0 set $(tlv 30 "$(int 1)" "$(int 104)")"
     ca_says "${L}a statusString that is empty, longer than 600 octets or not plain text" "$REFUSED/2 body 1b5b"
     ca_says "${L}no certificate for request 104, which was granted" "$REFUSED/0 body 00" "$REFUSED/3 del"

@@ -154,9 +154,9 @@ verdict() { # PATH-AS-HEX-NUMBERS [STATUS]
     verify_says "verify-unit: two verdicts on request 104" "0 add $(verdict "1 104")"
     verify_says "${V}a status that does not name requests of this message" "0 add $(verdict "1 1 101")"
     verify_says "${V}a status that does not name requests of this message" "0 add $(verdict "2 101")"
-    verify_says "${V}a status that is neither success nor failed, or has no place here" \
+    verify_says "${V}a status that is not known, or has no place here" \
         "0 add $(verdict "1 101" 0)"
-    verify_says "${V}a status that is neither *" "0 add $(verdict "1 101" 3)"
+    verify_says "${V}a status that is not known, *" "0 add $(verdict "1 101" 3)"
 }
 
 @test "a verdict says why" {
