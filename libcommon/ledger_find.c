@@ -37,8 +37,7 @@ void ledger_read_row(sqlite3_stmt *st, struct ledger_entry *e)
     };
 }
 
-/* Steps a bound statement that selects LEDGER_COLUMNS. */
-static enum status walk(struct ledger *l, sqlite3_stmt *st, ledger_each *each, void *arg)
+enum status ledger_walk(struct ledger *l, sqlite3_stmt *st, ledger_each *each, void *arg)
 {
     int rc, more = 1;
     while (more && (rc = sqlite3_step(st)) == SQLITE_ROW) {
@@ -89,7 +88,7 @@ enum status ledger_by_tid(struct ledger *l, enum ledger_kind kind, struct span t
     ledger_bind_span(st, 1, tid);
     sqlite3_bind_int(st, 2, (int)kind);
     sqlite3_bind_text(st, 3, unit, -1, SQLITE_STATIC);
-    return walk(l, st, each, arg);
+    return ledger_walk(l, st, each, arg);
 }
 
 static enum status run_marks(struct ledger *l, struct span run, struct ledger_run *out)

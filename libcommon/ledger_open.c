@@ -26,7 +26,6 @@ static const char schema[] =
     " device TEXT, key BLOB, serial BLOB, digest_in BLOB, digest_out BLOB, status INTEGER NOT NULL,"
     " note TEXT, writer INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, data BLOB) "
     "STRICT;"
-    "CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;"
     "CREATE INDEX entry_run ON entry (kind, run) WHERE kind <= 3;"
     "CREATE TABLE fresh (entry INTEGER PRIMARY KEY, key INTEGER NOT NULL, device INTEGER NOT NULL)"
     " STRICT;"
@@ -40,9 +39,25 @@ static const char schema[] =
     " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
     "CREATE TRIGGER writer_delete BEFORE DELETE ON writer BEGIN"
     " SELECT RAISE(ABORT, 'the ledger is append-only'); END;"
-    "PRAGMA application_id = " NUMBER(LEDGER_APPLICATION) ";"
-                                                          "PRAGMA user_version = " NUMBER(
-                                                              LEDGER_FORMAT) ";";
+    "PRAGMA application_id = " NUMBER(LEDGER_APPLICATION) ";";
+
+/* What format 2 has more than format 1. The kinds of which there are many pay for no index that
+ * they do not need; entry_link is a milestone in each chain. */
+static const char format2[] =
+    "CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind NOT IN (12, 14);"
+    "CREATE INDEX entry_rare ON entry (kind) WHERE kind >= 15;"
+    "CREATE INDEX entry_revoked ON entry (serial) WHERE kind = 19;"
+    "CREATE INDEX entry_allowed ON entry (device) WHERE kind >= 22;"
+    "CREATE INDEX entry_link ON entry (writer, n) WHERE n % 64 = 1;"
+    "CREATE TABLE quota (owner TEXT NOT NULL, lot TEXT NOT NULL, used INTEGER NOT NULL,"
+    " PRIMARY KEY (owner, lot)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER entry_counted AFTER INSERT ON entry WHEN NEW.kind = 14 BEGIN"
+    " INSERT INTO quota VALUES (ifnull(NEW.owner, ''), ifnull(NEW.lot, ''), 1)"
+    " ON CONFLICT DO UPDATE SET used = used + 1; END;"
+    "PRAGMA user_version = 2;";
+
+static const char from1[] = "DROP INDEX entry_tid;"
+                            "UPDATE meta SET value = '2' WHERE name = 'format';";
 
 static const char setup[] =
     "PRAGMA synchronous = FULL;"
@@ -95,7 +110,9 @@ static enum status check_unit(struct ledger *l)
         rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         const char *unit = (const char *)sqlite3_column_text(st, 0);
-        if (!unit || strcmp(unit, l->unit)) {
+        if (l->reader) {
+            l->unit = alloc_str(unit ? unit : "");
+        } else if (!unit || strcmp(unit, l->unit)) {
             diag_warn("%s: the ledger of unit \"%s\", not of \"%s\"", l->path, unit ? unit : "",
                       l->unit);
             ok = ST_USAGE;
@@ -115,20 +132,39 @@ static enum status check_format(struct ledger *l)
     if (application != LEDGER_APPLICATION)
         return not_a_ledger(l);
     int64_t format = pragma(l->db, "PRAGMA user_version");
-    if (format != LEDGER_FORMAT) {
+    if (format < 1 || format > LEDGER_FORMAT) {
         diag_warn("%s: a ledger of format %lld, this program knows format %d", l->path,
                   (long long)format, LEDGER_FORMAT);
         return ST_USAGE;
     }
+    l->format = format;
     return check_unit(l);
+}
+
+static enum status upgrade(struct ledger *l)
+{
+    int ok = sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+    /* Another process may have been faster. */
+    if (ok && pragma(l->db, "PRAGMA user_version") == 1)
+        ok = sqlite3_exec(l->db, from1, NULL, NULL, NULL) == SQLITE_OK &&
+             sqlite3_exec(l->db, format2, NULL, NULL, NULL) == SQLITE_OK;
+    if (!ok || sqlite3_exec(l->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return ledger_failed(l, l->db);
+    l->format = LEDGER_FORMAT;
+    return ST_OK;
 }
 
 enum status ledger_connect(struct ledger *l)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    flags |= l->reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (l->reader && access(l->path, F_OK)) {
+        diag_warn("%s: %s", l->path, strerror(errno));
+        return ST_USAGE;
+    }
     if (sqlite3_open_v2(l->path, &l->db, flags, NULL) != SQLITE_OK)
         return ledger_failed(l, l->db);
-    if (sqlite3_db_readonly(l->db, "main") == 1) {
+    if (!l->reader && sqlite3_db_readonly(l->db, "main") == 1) {
         diag_warn("%s: not writable", l->path);
         return ST_TEMP;
     }
@@ -137,6 +173,8 @@ enum status ledger_connect(struct ledger *l)
     enum status st = check_format(l);
     if (st == ST_OK && sqlite3_exec(l->db, setup, NULL, NULL, NULL) != SQLITE_OK)
         st = ledger_failed(l, l->db);
+    if (st == ST_OK && !l->reader && l->format < LEDGER_FORMAT)
+        st = upgrade(l);
     return st;
 }
 
@@ -148,6 +186,7 @@ static int fill(struct ledger *l, sqlite3 *db)
     int ok = sqlite3_exec(db, "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; BEGIN;", NULL,
                           NULL, NULL) == SQLITE_OK &&
              sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+             sqlite3_exec(db, format2, NULL, NULL, NULL) == SQLITE_OK &&
              sqlite3_prepare_v2(db, meta, -1, &st, NULL) == SQLITE_OK &&
              sqlite3_bind_text(st, 1, l->unit, -1, SQLITE_STATIC) == SQLITE_OK &&
              sqlite3_step(st) == SQLITE_DONE && sqlite3_reset(st) == SQLITE_OK &&

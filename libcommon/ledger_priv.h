@@ -8,7 +8,7 @@
 #include "ledger.h"
 
 #define LEDGER_APPLICATION 0x63746c67 /* "ctlg": PRAGMA application_id */
-#define LEDGER_FORMAT 1               /* PRAGMA user_version */
+#define LEDGER_FORMAT 2               /* PRAGMA user_version */
 #define LEDGER_HASH 32
 #define LEDGER_NONCE 16
 
@@ -16,6 +16,9 @@
 #define LEDGER_COLUMNS                                                                             \
     "id, time, kind, tid, run, part, unit, owner, lot, profile, device, key, serial, "             \
     "digest_in, digest_out, status, note, data"
+#define LEDGER_COLUMNS_BARE                                                                        \
+    "id, time, kind, tid, run, part, unit, owner, lot, profile, device, key, serial, "             \
+    "digest_in, digest_out, status, note, NULL"
 #define LEDGER_COLUMN_COUNT 18
 
 enum ledger_sql {
@@ -41,6 +44,19 @@ enum ledger_sql {
     LEDGER_SQL_UNANSWERED_MESSAGES,
     LEDGER_SQL_WRITERS,
     LEDGER_SQL_ALL,
+    LEDGER_SQL_NEWEST_OF,
+    LEDGER_SQL_HELD,
+    LEDGER_SQL_REVOKED,
+    LEDGER_SQL_ALLOWED,
+    LEDGER_SQL_USED,
+    LEDGER_SQL_QUOTAS,
+    LEDGER_SQL_QUOTA_WRONG,
+    LEDGER_SQL_SCAN,
+    LEDGER_SQL_SCAN_BARE,
+    LEDGER_SQL_SCAN_RARE,
+    LEDGER_SQL_STAND,
+    LEDGER_SQL_LINK_NEAR,
+    LEDGER_SQL_LINK,
     LEDGER_SQL_COUNT
 };
 
@@ -52,6 +68,8 @@ struct ledger_chain {
 
 struct ledger {
     char *path, *unit;
+    int reader; /* never writes */
+    int64_t format;
     sqlite3 *db;
     sqlite3_stmt *sql[LEDGER_SQL_COUNT];
     int open;                /* between begin and commit */
@@ -61,6 +79,7 @@ struct ledger {
     EVP_MD_CTX *md;
     struct buf scratch;
     struct ledger_fresh *fresh; /* of ledger_seen.c; NULL until the first look-up */
+    void *kept;                 /* the octets of the last entry that was handed out */
 };
 
 /* A row of the table writer. */
@@ -85,6 +104,10 @@ void ledger_bind_span(sqlite3_stmt *st, int at, struct span s);
 
 /* The row's columns from `LEDGER_COLUMNS` on; borrowed until the next step. */
 void ledger_read_row(sqlite3_stmt *st, struct ledger_entry *e);
+/* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. */
+enum status ledger_walk(struct ledger *l, sqlite3_stmt *st, ledger_each *each, void *arg);
+/* *to is *from with octets and strings of its own, in one block that the caller frees. */
+void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
 
 /* Adds a LEDGER_ISSUED to the index. */
 enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e);

@@ -1,8 +1,9 @@
-/* Which device and which key had a certificate: the index of LEDGER_ISSUED. A B-tree keyed by
- * random octets costs a page written for every row, more the larger it is. So the marks of new
- * entries wait in the table fresh, in the order of the entries, and in memory; FRESH_MAX of them at
- * a time move to the tree `seen`, sorted, so that each of its pages is written once for many. Both
- * tables follow from the entries: no hash covers them. */
+/* Which device and which key had a certificate, and which key was counted: the index of
+ * LEDGER_ISSUED and LEDGER_COUNTED. A B-tree keyed by random octets costs a page written for every
+ * row, more the larger it is. So the marks of new entries wait in the table fresh, in the order of
+ * the entries, and in memory; FRESH_MAX of them at a time move to the tree `seen`, sorted, so that
+ * each of its pages is written once for many. Both tables follow from the entries: no hash covers
+ * them. */
 #include "ledger_priv.h"
 
 #include <stdlib.h>
@@ -111,7 +112,8 @@ static void put_entry(struct ledger_fresh *f, int64_t id, int64_t key, int64_t d
     f->id[f->n++] = (uint32_t)(id - f->first);
     f->last = id;
     put_mark(f, key);
-    put_mark(f, device);
+    if (device != key)
+        put_mark(f, device);
 }
 
 /* Reads the marks of the entries behind f->last. */
@@ -217,6 +219,13 @@ static enum status move_all(struct ledger *l)
     return done;
 }
 
+/* What counted is asked for with its key: one mark will do. */
+static int64_t other_mark(struct ledger *l, const struct ledger_entry *e)
+{
+    return e->kind == LEDGER_COUNTED ? key_mark(e->key)
+                                     : device_mark(l, e->device ? e->device : "");
+}
+
 enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e)
 {
     enum status done = refresh(l);
@@ -227,7 +236,7 @@ enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e)
     sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_FRESH_ADD);
     if (!st)
         return ST_TEMP;
-    int64_t key = key_mark(e->key), device = device_mark(l, e->device ? e->device : "");
+    int64_t key = key_mark(e->key), device = other_mark(l, e);
     sqlite3_bind_int64(st, 1, e->id);
     sqlite3_bind_int64(st, 2, key);
     sqlite3_bind_int64(st, 3, device);
@@ -244,9 +253,10 @@ static int same_text(const char *a, const char *b)
 
 /* What a look-up is for, and how it goes. */
 struct wanted {
+    enum ledger_kind kind;
     int by_key;
     struct span key;
-    const char *owner, *profile, *device;
+    const char *owner, *lot, *profile, *device;
     ledger_each *each;
     void *arg;
     int64_t last; /* entry that was looked at */
@@ -255,11 +265,12 @@ struct wanted {
 
 static int matches(const struct wanted *w, const struct ledger_entry *e)
 {
-    if (e->kind != LEDGER_ISSUED)
+    if (e->kind != w->kind || (w->by_key && !buf_same(w->key, e->key)))
         return 0;
-    if (w->by_key)
-        return buf_same(w->key, e->key);
-    return same_text(w->device, e->device) && same_text(w->owner, e->owner) &&
+    if (w->by_key && w->kind == LEDGER_ISSUED)
+        return 1;
+    return (w->kind == LEDGER_ISSUED || same_text(w->lot, e->lot)) &&
+           same_text(w->device, e->device) && same_text(w->owner, e->owner) &&
            same_text(w->profile, e->profile);
 }
 
@@ -317,15 +328,42 @@ static enum status find(struct ledger *l, int64_t mark, struct wanted *w)
 enum status ledger_by_device(struct ledger *l, const char *owner, const char *profile,
                              const char *device, ledger_each *each, void *arg)
 {
-    struct wanted w = {
-        .owner = owner, .profile = profile, .device = device, .each = each, .arg = arg};
+    struct wanted w = {.kind = LEDGER_ISSUED,
+                       .owner = owner,
+                       .profile = profile,
+                       .device = device,
+                       .each = each,
+                       .arg = arg};
     return find(l, device_mark(l, device), &w);
 }
 
 enum status ledger_by_key(struct ledger *l, struct span key, ledger_each *each, void *arg)
 {
-    struct wanted w = {.by_key = 1, .key = key, .each = each, .arg = arg};
+    struct wanted w = {.kind = LEDGER_ISSUED, .by_key = 1, .key = key, .each = each, .arg = arg};
     return find(l, key_mark(key), &w);
+}
+
+static int found(const struct ledger_entry *e, void *arg)
+{
+    (void)e;
+    *(int *)arg = 1;
+    return 0;
+}
+
+enum status ledger_is_counted(struct ledger *l, const char *lot, const struct ledger_identity *who,
+                              int *yes)
+{
+    struct wanted w = {.kind = LEDGER_COUNTED,
+                       .by_key = 1,
+                       .key = who->key,
+                       .owner = who->owner,
+                       .lot = lot,
+                       .profile = who->profile,
+                       .device = who->device,
+                       .each = found,
+                       .arg = yes};
+    *yes = 0;
+    return find(l, key_mark(who->key), &w);
 }
 
 static int has_mark(struct ledger *l, int64_t mark, int64_t entry)
@@ -345,5 +383,5 @@ static int has_mark(struct ledger *l, int64_t mark, int64_t entry)
 int ledger_seen_has(struct ledger *l, const struct ledger_entry *e)
 {
     int has = has_mark(l, key_mark(e->key), e->id);
-    return has > 0 ? has_mark(l, device_mark(l, e->device ? e->device : ""), e->id) : has;
+    return has > 0 ? has_mark(l, other_mark(l, e), e->id) : has;
 }

@@ -8,20 +8,28 @@ _Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3
 /* The names e.. of the table carry the kind and, word for word, the condition of the partial index
  * that finds it: SQLite takes such an index only if it sees that. */
 #define BY_TID(e, which, other)                                                                    \
-#e ".tid = " #other ".tid AND " #e ".kind = " #which " AND " #e ".kind IS NOT 12"
+#e ".tid = " #other ".tid AND " #e ".kind = " #which " AND " #e ".kind NOT IN (12, 14)"
 #define IN_RUNS(e) #e ".kind = 3 AND " #e ".kind <= 3"
 #define ANSWERED(which)                                                                            \
     "EXISTS (SELECT 1 FROM entry d WHERE " BY_TID(d, which, a) " AND d.part = a.part)"
 #define OPEN_DEVICE " NOT " ANSWERED(7) " AND NOT " ANSWERED(8)
-/* The same device and key may have got their answer in another transaction: the line was run again. */
+/* The same device and key may have got their answer in another transaction: the line was run again.
+ */
 #define SERVED                                                                                     \
     " AND (a.device, a.key) NOT IN (SELECT o.device, o.key FROM entry d CROSS JOIN entry o"        \
-    " WHERE d.kind IN (7, 8) AND d.kind IS NOT 12 AND " BY_TID(o, 4, d) " AND o.part = d.part)"
+    " WHERE d.kind IN (7, 8) AND d.kind NOT IN (12, 14) AND " BY_TID(o, 4,                         \
+                                                                     d) " AND o.part = d.part)"
 /* The devices of messages; a message that was recorded twice counts once. */
 #define DEVICES                                                                                    \
     " FROM entry s CROSS JOIN entry a WHERE " IN_RUNS(s) " AND " BY_TID(                           \
         a, 4, s) " AND s.id = (SELECT min(f.id) FROM entry f WHERE " BY_TID(f, 3, s) ")"
 #define ALL "SELECT " LEDGER_COLUMNS
+#define ANY_OR(n, column) " AND (" #n " IS NULL OR " #column " = " #n ")"
+/* The unary plus keeps SQLite from an index on the id where another one serves. */
+#define FILTER(id)                                                                                 \
+    " WHERE " id " > ?1 AND " id " <= ?2 AND (?3 >> kind) & 1 <> 0 AND time >= ?4 AND time < ?5"   \
+    ANY_OR(?6, unit) ANY_OR(?7, owner) ANY_OR(?8, lot) ANY_OR(?9, profile) ANY_OR(?10, device)     \
+    ANY_OR(?11, tid) ANY_OR(?12, serial)
 
 static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -34,7 +42,7 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
         "INSERT INTO entry (" LEDGER_COLUMNS ", writer, n, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
         " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
     [LEDGER_SQL_BY_ID] = ALL " FROM entry WHERE id = ?1",
-    [LEDGER_SQL_BY_TID] = ALL " FROM entry WHERE tid = ?1 AND kind = ?2 AND kind IS NOT 12"
+    [LEDGER_SQL_BY_TID] = ALL " FROM entry WHERE tid = ?1 AND kind = ?2 AND kind NOT IN (12, 14)"
                               " AND (?3 IS NULL OR unit = ?3) ORDER BY id",
     [LEDGER_SQL_FRESH] = "SELECT entry, key, device FROM fresh WHERE entry > ?1 ORDER BY entry",
     [LEDGER_SQL_FRESH_ENDS] =
@@ -61,6 +69,28 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
                                                                        ") ORDER BY s.id",
     [LEDGER_SQL_WRITERS] = "SELECT id, nonce, unit, program, opened FROM writer ORDER BY id",
     [LEDGER_SQL_ALL] = ALL ", writer, n, hash FROM entry ORDER BY id",
+    [LEDGER_SQL_NEWEST_OF] = ALL " FROM entry WHERE kind = ?1 AND kind >= 15" ANY_OR(?2, note) //
+    " ORDER BY id DESC LIMIT 1",
+    [LEDGER_SQL_HELD] = ALL " FROM entry WHERE kind = 15 AND kind >= 15 ORDER BY id",
+    [LEDGER_SQL_REVOKED] = ALL " FROM entry WHERE kind = 19 AND serial = ?1 AND note = ?2"
+                               " ORDER BY id LIMIT 1",
+    [LEDGER_SQL_ALLOWED] = ALL " FROM entry WHERE device = ?1 AND kind >= 22 AND kind IN (22, 23)"
+                               " AND owner = ?2 AND profile = ?3 ORDER BY id",
+    [LEDGER_SQL_USED] = "SELECT used FROM quota WHERE owner = ?1 AND lot = ?2",
+    [LEDGER_SQL_QUOTAS] = "SELECT owner, lot, used FROM quota",
+    [LEDGER_SQL_QUOTA_WRONG] =
+        "SELECT q.owner, q.lot, q.used, e.used FROM quota q LEFT JOIN (SELECT ifnull(owner, '') AS"
+        " owner, ifnull(lot, '') AS lot, count(*) AS used FROM entry WHERE kind = 14 GROUP BY 1, 2)"
+        " e ON e.owner = q.owner AND e.lot = q.lot WHERE e.used IS NOT q.used LIMIT 1",
+    [LEDGER_SQL_SCAN] = ALL " FROM entry" FILTER("id") " ORDER BY id",
+    [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE " FROM entry" FILTER("id") " ORDER BY id",
+    [LEDGER_SQL_SCAN_RARE] = ALL " FROM entry WHERE id IN (SELECT id FROM entry" FILTER("+id") //
+    " AND kind >= 15) ORDER BY id",
+    [LEDGER_SQL_STAND] = "SELECT writer, max(n), hash FROM entry WHERE id > ?1 AND id <= ?2"
+                         " GROUP BY writer ORDER BY writer",
+    [LEDGER_SQL_LINK_NEAR] = "SELECT id FROM entry WHERE writer = ?1 AND n <= ?2 AND n % 64 = 1"
+                             " ORDER BY n DESC LIMIT 1",
+    [LEDGER_SQL_LINK] = "SELECT hash FROM entry WHERE id >= ?3 AND writer = ?1 AND n = ?2 LIMIT 1",
 };
 
 sqlite3_stmt *ledger_sql(struct ledger *l, enum ledger_sql which)

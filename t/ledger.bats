@@ -44,7 +44,7 @@ plainly() {
     [ -z "$output" ]
     [ "$(ls)" = l.db ]
     [ "$(stat -c %a l.db)" = 600 ]
-    [ "$(sqlite3 l.db 'PRAGMA journal_mode; PRAGMA user_version')" = $'wal\n1' ]
+    [ "$(sqlite3 l.db 'PRAGMA journal_mode; PRAGMA user_version')" = $'wal\n2' ]
 }
 
 @test "processes that make the same ledger at the same moment all succeed" {
@@ -84,9 +84,9 @@ plainly() {
 
 @test "a ledger of a newer format is refused" {
     ledger open
-    sqlite3 l.db 'PRAGMA user_version = 2'
+    sqlite3 l.db 'PRAGMA user_version = 3'
     run -2 ledger open
-    [ "$output" = 'ledger-test: l.db: a ledger of format 2, this program knows format 1' ]
+    [ "$output" = 'ledger-test: l.db: a ledger of format 3, this program knows format 2' ]
 }
 
 @test "a ledger in a folder that is not there is a configuration error" {
