@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "diag.h"
 
 struct unit_own *unit_own(const struct unit *u)
@@ -32,6 +33,8 @@ static int stands_lots_ok(const struct unit *u)
 
 static enum status lists_open(struct unit *u)
 {
+    if (unit_own(u)->reader)
+        return ST_OK;
     if (u->lots_path && !unit_own(u)->direct) {
         u->lots = lots_load(u->lots_path);
         if (!u->lots || !stands_lots_ok(u))
@@ -72,7 +75,16 @@ static enum status id_find(struct unit *u)
 static enum status ledger_take(struct unit *u)
 {
     enum status st = id_find(u);
-    return st ? st : ledger_open(u->ledger_path, u->id, &u->ledger);
+    if (!st && !unit_own(u)->reader)
+        return ledger_open(u->ledger_path, u->id, &u->ledger);
+    if (!st)
+        st = ledger_open_reader(u->ledger_path, &u->ledger);
+    if (!st && strcmp(ledger_unit(u->ledger), u->id)) {
+        diag_warn("%s: the ledger of unit \"%s\", not of \"%s\"", u->ledger_path,
+                  ledger_unit(u->ledger), u->id);
+        st = ST_USAGE;
+    }
+    return st;
 }
 
 static enum status key_open(const struct unit *u, const char *where, const char *certificate,
@@ -103,10 +115,9 @@ static enum status keys_open(struct unit *u)
     return st;
 }
 
-enum parts { WHOLE, DIRECT, KEYLESS };
+enum parts { WHOLE = 0, DIRECT = 1, KEYLESS = 2, READER = 4 }; /* a set */
 
-static enum status open_all(enum path_role role, const char *path, enum parts parts,
-                            struct unit **out)
+static enum status open_all(enum path_role role, const char *path, int parts, struct unit **out)
 {
     static enum status (*const steps[])(struct unit *) = {lists_open, cert_open, unit_issuer_open,
                                                           ledger_take, keys_open};
@@ -114,8 +125,10 @@ static enum status open_all(enum path_role role, const char *path, enum parts pa
     struct unit_own *own = alloc_zero(1, sizeof *own);
     u->role = role;
     u->own = own;
-    own->direct = parts == DIRECT;
-    own->keyless = parts == KEYLESS;
+    own->direct = (parts & DIRECT) != 0;
+    own->keyless = (parts & KEYLESS) != 0;
+    own->reader = (parts & READER) != 0;
+    u->head_last = clock_now();
     enum status st = unit_config_read(u, path);
     for (size_t i = 0; !st && i < sizeof steps / sizeof *steps; i++)
         st = steps[i](u);
@@ -139,6 +152,14 @@ enum status unit_open_keyless(enum path_role role, const char *path, struct unit
 enum status unit_open_issuer(const char *path, struct unit **out)
 {
     return open_all(PATH_CA_SIGN, path, DIRECT, out);
+}
+
+enum status unit_open_reader(const char *path, struct unit **out)
+{
+    enum path_role role;
+    int direct;
+    enum status st = unit_role_read(path, &role, &direct);
+    return st ? st : open_all(role, path, READER | KEYLESS | (direct ? DIRECT : 0), out);
 }
 
 void unit_close(struct unit *u)

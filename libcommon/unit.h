@@ -28,6 +28,9 @@ struct unit {
     int64_t max_age;   /* default 24h */
     int64_t batch;     /* attach: batch, default 64, 1..CMC_ITEMS (1000) */
     int64_t ask_again; /* ra-approve: seconds after which to ask again for what waits for persons */
+    int64_t head_every; /* seconds between two signed heads of the ledger, default 60 */
+    int64_t head_last;  /* when this process signed its last one; set by unit_open, then by head */
+    const char *head_path; /* where heads are kept beside the ledger; NULL: nowhere */
     const char *ledger_path, *lots_path, *profiles_path;
     /* opened by unit_open: */
     struct signer *signer; /* signs messages */
@@ -58,6 +61,11 @@ unit_open_issuer(const char *path,
                  struct unit **out); /* ca-sign: issuer, profiles, ledger; no message key */
 /* Everything but the unit's own key: for people at its machine, who have theirs. */
 enum status unit_open_keyless(enum path_role role, const char *path, struct unit **out);
+/* For whoever reads the ledger of any unit: the role comes from the certificate in the file
+ * (ca-sign, where it has none but an issuer). Opens trust, with a path for what was signed long
+ * ago, the issuer's certificates and the ledger, to be read alone; no key, lots, profiles. The
+ * unit's certificate may be long expired. Of a CA for --direct alone, anchor and path are NULL. */
+enum status unit_open_reader(const char *path, struct unit **out);
 void unit_close(struct unit *u);
 /* --check: says what is configured, one line a thing, on stdout; what is wrong was already said. */
 void unit_report(const struct unit *u);

@@ -25,7 +25,7 @@ static enum status trust_open(struct unit *u)
     const struct anchor_files files = {conf->trust, conf->unit_ca, conf->crls.v, conf->crls.n};
     enum status st = anchor_load(&files, &u->anchor);
     if (!st)
-        u->path = path_new(u->anchor);
+        u->path = unit_own(u)->reader ? path_new_past(u->anchor) : path_new(u->anchor);
     return st;
 }
 
@@ -63,6 +63,22 @@ static enum status adopt(struct unit *u, const struct path_unit *found)
     return x509_cert_view(u->chain[0], &own->cert) ? ST_OK : ST_USAGE;
 }
 
+/* Whose it is, however long it has expired: what it signed is verified at the time of signing. */
+static int adopt_name(struct unit *u, struct span der)
+{
+    struct unit_own *own = unit_own(u);
+    struct buf cn = {0};
+    u->chain[u->n_chain++] = (struct span){alloc_copy(der.p, der.n), der.n};
+    int ok =
+        x509_cert_view(u->chain[0], &own->cert) && x509_name_get(own->cert.subject, "CN", &cn) == 1;
+    if (ok)
+        u->id = own->id = alloc_str((const char *)cn.d);
+    else
+        diag_warn("%s: not the certificate of a unit", own->conf.certificate);
+    buf_free(&cn);
+    return ok;
+}
+
 enum status unit_cert_open(struct unit *u)
 {
     const struct unit_conf *conf = &unit_own(u)->conf;
@@ -76,7 +92,9 @@ enum status unit_cert_open(struct unit *u)
     int n = unit_certs_read(conf->certificate, der, UNIT_CHAIN + 1);
     for (int i = 0; i < n; i++)
         spans[i] = buf_span(&der[i]);
-    if (n) {
+    if (n && unit_own(u)->reader) {
+        st = adopt_name(u, spans[0]) ? ST_OK : ST_USAGE;
+    } else if (n) {
         const struct path_unit *found =
             path_check(u->path, spans[0], spans + 1, (size_t)n - 1, now, why);
         if (!found)
@@ -88,7 +106,7 @@ enum status unit_cert_open(struct unit *u)
     }
     for (int i = 0; i < n; i++)
         buf_free(&der[i]);
-    if (!st)
+    if (!st && !unit_own(u)->reader)
         warn_of_end(u, now);
     return st;
 }

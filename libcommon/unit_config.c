@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "diag.h"
+#include "io.h"
 
 #define A (1u << PATH_ATTACH)
 #define V (1u << PATH_VERIFY_UNIT)
@@ -13,7 +15,8 @@
 #define ALL (A | V | R | C)
 
 #define BATCH_MOST 1000 /* requests in a message, certline-message(5) */
-#define HOUR (60 * 60)
+#define MINUTE 60
+#define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 #define AT(field) offsetof(struct unit_conf, field)
 
@@ -33,6 +36,8 @@ static const struct key {
     {"unit-ca", CFG_PATH, AT(unit_ca), ALL, 0, 0, 0, 0},
     {"crl", CFG_PATHS, AT(crls), ALL, 0, 0, 0, 0},
     {"ledger", CFG_PATH, AT(ledger), ALL, ALL, 1, 0, 0},
+    {"head", CFG_PATH, AT(head), ALL, 0, 0, 0, 0},
+    {"head-every", CFG_DURATION, AT(head_every), ALL, 0, 0, 1, 30 * DAY},
     {"to", CFG_STRING, AT(to), A, A, 0, 0, 0},
     {"chain", CFG_NODE, AT(chain), ALL, ALL, 0, 0, 0},
     {"bare-keys", CFG_BOOL, AT(bare_keys), V | R | C, 0, 0, 0, 0},
@@ -156,6 +161,7 @@ enum status unit_config_read(struct unit *u, const char *path)
     conf->max_age = DAY;
     conf->batch = 64;
     conf->ask_again = HOUR;
+    conf->head_every = MINUTE;
     u->cfg = cfg_load(path ? path : standard);
     free(standard);
     if (!u->cfg || !top_read(u))
@@ -165,8 +171,35 @@ enum status unit_config_read(struct unit *u, const char *path)
     u->max_age = conf->max_age;
     u->batch = conf->batch;
     u->ask_again = conf->ask_again;
+    u->head_every = conf->head_every;
+    u->head_path = conf->head;
     u->ledger_path = conf->ledger;
     u->lots_path = conf->lots;
     u->profiles_path = conf->profiles;
     return issuer_read(u) && chain_read(u) ? ST_OK : ST_USAGE;
+}
+
+enum status unit_role_read(const char *path, enum path_role *role, int *direct)
+{
+    struct buf der[UNIT_CHAIN + 1] = {{0}};
+    struct cfg *cfg = cfg_load(path);
+    const struct cfg_node *root = cfg ? cfg_root(cfg) : NULL;
+    const struct cfg_node *at = cfg ? cfg_get(root, "certificate") : NULL;
+    int ok = cfg != NULL, n = 0;
+    *role = PATH_CA_SIGN;
+    *direct = ok && !at && cfg_get(root, "issuer");
+    if (ok && !*direct && !at)
+        ok = cfg_bad(cfg, root, "key \"certificate\" is missing");
+    if (ok && at) {
+        char *file = cfg_text(at) ? io_beside(path, cfg_text(at)) : NULL;
+        if (file)
+            n = unit_certs_read(file, der, UNIT_CHAIN + 1);
+        ok = n && (path_role_of(buf_span(&der[0]), role) ||
+                   diag_warn("%s: not the certificate of a unit", file));
+        free(file);
+    }
+    for (int i = 0; i < n; i++)
+        buf_free(&der[i]);
+    cfg_free(cfg);
+    return ok ? ST_OK : ST_USAGE;
 }

@@ -87,11 +87,11 @@ enum status unit_issuer_open(struct unit *u)
     const struct unit_own *own = unit_own(u);
     const char *path = own->conf.issuer_certificate;
     struct buf der[UNIT_CHAIN + 2] = {{0}};
-    if (u->role != PATH_CA_SIGN || (own->direct && not_there(path)))
+    if (u->role != PATH_CA_SIGN || ((own->direct || own->reader) && not_there(path)))
         return ST_OK;
     int n = unit_certs_read(path, der, UNIT_CHAIN + 2);
-    int ok =
-        n && chain_take(u, path, der, n) && (own->direct ? direct_ok(u, path) : line_ok(u, path));
+    int ok = n && chain_take(u, path, der, n) &&
+             (own->reader || (own->direct ? direct_ok(u, path) : line_ok(u, path)));
     for (int i = 0; i < n; i++)
         buf_free(&der[i]);
     return ok ? ST_OK : ST_USAGE;

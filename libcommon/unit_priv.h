@@ -11,11 +11,11 @@
 
 /* The file as it was read; what is absent is NULL. */
 struct unit_conf {
-    const char *id, *key, *certificate, *trust, *unit_ca, *to, *ledger, *lots, *profiles;
+    const char *id, *key, *certificate, *trust, *unit_ca, *to, *ledger, *lots, *profiles, *head;
     struct cfg_strings crls;
     const struct cfg_node *chain, *issuer;
     int bare_keys;
-    int64_t max_age, batch, ask_again;
+    int64_t max_age, batch, ask_again, head_every;
     const char *issuer_key, *issuer_certificate;
 };
 
@@ -23,6 +23,7 @@ struct unit_own {
     struct unit_conf conf;
     int direct;            /* unit_open_issuer: no messages */
     int keyless;           /* unit_open_keyless */
+    int reader;            /* unit_open_reader */
     char *id;              /* what u->id points to */
     struct x509_cert cert; /* of u->chain[0] */
 };
@@ -31,6 +32,8 @@ struct unit_own *unit_own(const struct unit *u);
 
 /* Each gives ST_OK, or another status after a warning. */
 enum status unit_config_read(struct unit *u, const char *path);
+/* The role that the file's certificate names; direct: it has none, and is a CA's. */
+enum status unit_role_read(const char *path, enum path_role *role, int *direct);
 enum status unit_cert_open(struct unit *u);
 enum status unit_issuer_open(struct unit *u);
 

@@ -91,6 +91,8 @@ void unit_report(const struct unit *u)
         put_cert(&out, "issuer certificate", conf->issuer_certificate, u->issuer_chain[0]);
     }
     buf_printf(&out, "ledger: %s\n", u->ledger_path);
+    if (u->head_path)
+        buf_printf(&out, "head: %s\n", u->head_path);
     if (u->lots_path)
         buf_printf(&out, "lots: %s\n", u->lots_path);
     buf_printf(&out, "profiles: %s\n", u->profiles_path ? u->profiles_path : "the presets");
