@@ -33,6 +33,10 @@ enum status p11key_generate(const char *uri, const char *base, enum p11key_type 
  * not a certificate; ST_USAGE: the URI; ST_TEMP: the token failed. */
 enum status p11key_put_certificate(const char *uri, const char *base, const void *der, size_t n);
 
+/* Destroys the key pair whose public key is `spki` (DER), and the certificates of its CKA_ID. What is
+ * not there is no error. ST_INPUT: not a key; ST_USAGE: the URI; ST_TEMP: the token failed. */
+enum status p11key_destroy(const char *uri, const char *base, const void *spki, size_t n);
+
 /* Appends one line a private key of the token that the URI names (and, where it has object= or id=,
  * only those): label, id in hex, type, "extractable" or "not-extractable", separated by tabs. */
 enum status p11key_list(const char *uri, const char *base, struct buf *out);

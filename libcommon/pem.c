@@ -55,6 +55,16 @@ struct pem *pem_open(int fd, size_t max_der, int flags)
     return p;
 }
 
+void pem_reopen(struct pem *p, int fd)
+{
+    struct pem was = *p;
+    *p = (struct pem){.fd = fd, .flags = was.flags, .max_der = was.max_der, .in = was.in};
+    p->text = was.text;
+    p->data.out = was.data.out;
+    buf_reset(&p->text);
+    buf_reset(&p->data.out);
+}
+
 enum status pem_ended(const struct pem *p)
 {
     if (io_stopping()) {

@@ -1,0 +1,300 @@
+#include "store_priv.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "diag.h"
+#include "io.h"
+#include "p11key.h"
+#include "pem.h"
+#include "signer.h"
+
+#define NAMES_TRIED 1000 /* of one base and day */
+
+/* Whether the key that was put into the folder is the one in the certificate. */
+static enum status key_fits(const struct store *s, const struct store_new *n, const char *name)
+{
+    struct x509_cert cert;
+    struct signer *key = NULL;
+    struct span spki;
+    char *where =
+        n->key_uri ? alloc_str(n->key_uri) : alloc_printf("%s/cert/.new-%s/key.pem", s->path, name);
+    enum status st = signer_open(where, NULL, 0, &key);
+    if (st == ST_USAGE)
+        st = ST_REFUSED;
+    if (st == ST_OK) {
+        spki.p = signer_spki(key, &spki.n);
+        if (!x509_cert_view(n->cert, &cert) || !buf_same(cert.spki, spki)) {
+            diag_warn("%s: the key does not belong to the certificate", name);
+            st = ST_REFUSED;
+        }
+    }
+    signer_close(key);
+    free(where);
+    return st;
+}
+
+static void put_meta(const struct store_new *n, struct buf *out)
+{
+    char now[CLOCK_TEXT];
+    clock_format(clock_now(), now);
+    buf_printf(out, "origin: %s\nadded: \"%s\"\n", store_origin_name(n->origin), now);
+    if (!n->n_purposes)
+        return;
+    buf_str(out, "purposes:\n");
+    for (size_t i = 0; i < n->n_purposes; i++)
+        buf_printf(out, "  - \"%s\"\n", n->purposes[i]);
+}
+
+int store_put_key(int folder, struct span key_pem, const char *key_uri)
+{
+    struct buf uri = {0};
+    if (key_uri)
+        buf_printf(&uri, "%s\n", key_uri);
+    int ok = (!key_pem.n || store_put_file(folder, "key.pem", key_pem, 0600)) &&
+             (!key_uri || store_put_file(folder, "key.uri", buf_span(&uri), 0644));
+    buf_free(&uri);
+    return ok;
+}
+
+static int fill(int folder, const struct store_new *n)
+{
+    struct buf pem = {0}, meta = {0};
+    pem_put(&pem, "CERTIFICATE", n->cert.p, n->cert.n);
+    put_meta(n, &meta);
+    int ok = store_put_file(folder, "cert.pem", buf_span(&pem), 0644) &&
+             (!n->chain.n || store_put_file(folder, "chain.pem", n->chain, 0644)) &&
+             store_put_key(folder, n->key_pem, n->key_uri) &&
+             store_put_file(folder, "meta.yaml", buf_span(&meta), 0644);
+    buf_free(&pem);
+    buf_free(&meta);
+    return ok;
+}
+
+static int taken(const struct store *s, const char *name)
+{
+    struct stat st;
+    return fstatat(s->fd[STORE_CERT], name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int choose_name(const struct store *s, const struct store_new *n, char name[STORE_NAME + 1])
+{
+    char day[CLOCK_TEXT];
+    clock_format(clock_now(), day);
+    day[10] = '\0'; /* YYYY-MM-DD */
+    for (int i = 1; i <= NAMES_TRIED; i++) {
+        int len = i == 1 ? snprintf(name, STORE_NAME + 1, "%.48s-%s", n->base, day)
+                         : snprintf(name, STORE_NAME + 1, "%.48s-%s-%d", n->base, day, i);
+        assert(len <= STORE_NAME);
+        if (!taken(s, name))
+            return 1;
+    }
+    return diag_warn("%s: more than %d certificates named %.48s-%s", s->path, NAMES_TRIED, n->base,
+                     day);
+}
+
+enum status store_add(struct store *s, const struct store_new *n, char name[STORE_NAME + 1])
+{
+    assert(s->lock >= 0 && !(n->key_pem.n && n->key_uri));
+    if (n->name)
+        snprintf(name, STORE_NAME + 1, "%s", n->name);
+    else if (!choose_name(s, n, name))
+        return ST_REFUSED;
+    if (taken(s, name)) {
+        store_failed(s, STORE_CERT, name, "there is a certificate of this name already");
+        return ST_REFUSED;
+    }
+    int folder = store_new_folder(s, STORE_CERT, name), kept = 0;
+    enum status st =
+        folder >= 0 && fill(folder, n) ? ST_OK : store_failed(s, STORE_CERT, name, NULL);
+    if (st == ST_OK && (n->key_pem.n || n->key_uri))
+        st = key_fits(s, n, name);
+    if (st == ST_OK && !(kept = store_keep_folder(s, STORE_CERT, name, folder)))
+        st = store_failed(s, STORE_CERT, name, NULL);
+    if (folder >= 0)
+        close(folder);
+    if (!kept) {
+        char tmp[STORE_NAME + 8];
+        snprintf(tmp, sizeof tmp, ".new-%s", name);
+        store_drop_folder(s, STORE_CERT, tmp);
+    }
+    return st;
+}
+
+enum status store_set(struct store *s, const char *purpose, const char *name)
+{
+    char tmp[STORE_NAME + 8], to[STORE_NAME + 16], *key = NULL;
+    int in_token, fd = s->fd[STORE_PURPOSE];
+    assert(s->lock >= 0);
+    if (!taken(s, name)) {
+        store_failed(s, STORE_CERT, name, "no such certificate");
+        return ST_REFUSED;
+    }
+    int have = store_read_key(s, STORE_CERT, name, &key, &in_token);
+    free(key);
+    if (have <= 0) {
+        if (!have)
+            store_failed(s, STORE_CERT, name, "it has no key, so nothing can use it");
+        return ST_REFUSED;
+    }
+    snprintf(tmp, sizeof tmp, ".new-%s", purpose);
+    snprintf(to, sizeof to, "../cert/%s", name);
+    if ((unlinkat(fd, tmp, 0) && errno != ENOENT) || symlinkat(to, fd, tmp) ||
+        renameat(fd, tmp, fd, purpose) || fsync(fd))
+        return store_failed(s, STORE_PURPOSE, purpose, NULL);
+    return ST_OK;
+}
+
+enum status store_unset(struct store *s, const char *purpose)
+{
+    assert(s->lock >= 0);
+    if ((unlinkat(s->fd[STORE_PURPOSE], purpose, 0) && errno != ENOENT) ||
+        fsync(s->fd[STORE_PURPOSE]))
+        return store_failed(s, STORE_PURPOSE, purpose, NULL);
+    return ST_OK;
+}
+
+/* Read from the disk at this moment, whatever a scan said before. */
+static int is_linked(const struct store *s, const char *name)
+{
+    int fd = openat(s->fd[STORE_PURPOSE], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), linked = 0;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    char to[STORE_NAME + 16];
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        store_failed(s, STORE_PURPOSE, NULL, NULL);
+        return -1;
+    }
+    while (!linked && (e = readdir(dir))) {
+        ssize_t n = readlinkat(fd, e->d_name, to, sizeof to - 1);
+        const char *base;
+        if (n <= 0)
+            continue;
+        to[n] = '\0';
+        base = strrchr(to, '/');
+        linked = !strcmp(base ? base + 1 : to, name);
+    }
+    closedir(dir);
+    return linked;
+}
+
+static int only_ours(const struct store *s, const char *name)
+{
+    static const char *const known[] = {".",       "..",      "cert.pem", "chain.pem",
+                                        "key.pem", "key.uri", "meta.yaml"};
+    int fd = openat(s->fd[STORE_CERT], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    int ok = dir != NULL;
+    if (!dir) {
+        store_failed(s, STORE_CERT, name, NULL);
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    while (ok && (e = readdir(dir))) {
+        size_t i = 0;
+        while (i < sizeof known / sizeof *known && strcmp(e->d_name, known[i]))
+            i++;
+        ok = i < sizeof known / sizeof *known;
+        if (!ok) {
+            char *path = alloc_printf("%s/%s", name, e->d_name);
+            store_failed(s, STORE_CERT, path, "not a file of the store: nothing is deleted");
+            free(path);
+        }
+    }
+    closedir(dir);
+    return ok;
+}
+
+static void put_json(struct buf *out, const char *s)
+{
+    buf_char(out, '"');
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            buf_printf(out, "\\%c", *s);
+        else if ((unsigned char)*s < 0x20)
+            buf_printf(out, "\\u%04x", (unsigned)*s);
+        else
+            buf_char(out, *s);
+    buf_char(out, '"');
+}
+
+/* On the disk before anything is gone. */
+static int record(const struct store *s, const char *name, const struct store_item *i,
+                  const char *why)
+{
+    char now[CLOCK_TEXT], end[CLOCK_TEXT];
+    struct buf line = {0};
+    clock_format(clock_now(), now);
+    clock_format(i->cert.not_after, end);
+    char *subject = x509_name_text(i->cert.subject);
+    buf_printf(&line, "{\"time\":\"%s\",\"deleted\":", now);
+    put_json(&line, name);
+    buf_str(&line, ",\"why\":");
+    put_json(&line, why);
+    buf_str(&line, ",\"subject\":");
+    put_json(&line, subject ? subject : "");
+    buf_str(&line, ",\"serial\":\"");
+    buf_hex(&line, i->cert.serial.p, i->cert.serial.n);
+    buf_printf(&line, "\",\"notAfter\":\"%s\"}\n", end);
+    int fd = openat(s->fd[STORE_ROOT], "history",
+                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int ok = fd >= 0 && io_write(fd, line.d, line.n) && fsync(fd) == 0;
+    if (!ok)
+        store_failed(s, STORE_ROOT, "history", NULL);
+    if (fd >= 0)
+        close(fd);
+    free(subject);
+    buf_free(&line);
+    return ok;
+}
+
+/* A key that another certificate uses stays (renewed with the same key), and with it the objects of
+ * its CKA_ID, among which is the newer certificate. */
+static enum status token_delete(struct store *s, const char *name, const struct store_item *i)
+{
+    unsigned char hash[X509_HASH];
+    x509_key_hash(i->cert.spki, hash);
+    int shared = store_has_key(s, hash, name);
+    if (shared < 0)
+        return ST_TEMP;
+    return shared ? ST_OK : p11key_destroy(i->key, NULL, i->cert.spki.p, i->cert.spki.n);
+}
+
+enum status store_delete(struct store *s, const char *name, const char *why)
+{
+    struct store_item i;
+    assert(s->lock >= 0);
+    enum status st = store_read(s, name, &i);
+    if (st != ST_OK)
+        return st;
+    int linked = is_linked(s, name);
+    if (linked < 0)
+        st = ST_TEMP;
+    else if (linked) {
+        store_failed(s, STORE_CERT, name, "a purpose points to it: it is not deleted");
+        st = ST_REFUSED;
+    } else if (!only_ours(s, name))
+        st = ST_REFUSED;
+    else if (!record(s, name, &i, why))
+        st = ST_TEMP;
+    if (st == ST_OK && i.key_in_token)
+        st = token_delete(s, name, &i);
+    if (st == ST_OK && !store_remove_folder(s, STORE_CERT, name))
+        st = store_failed(s, STORE_CERT, name, NULL);
+    store_item_free(&i);
+    return st;
+}

@@ -1,0 +1,155 @@
+#include "store_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "config.h"
+#include "diag.h"
+#include "pem.h"
+
+struct meta {
+    int origin;
+    const char *added;
+    struct cfg_strings purposes;
+};
+
+static const char *const origins[] = {"factory",  "issued",  "self-signed",
+                                      "imported", "unknown", NULL};
+static const struct cfg_field meta_fields[] = {
+    {.name = "origin",
+     .type = CFG_ENUM,
+     .offset = offsetof(struct meta, origin),
+     .choices = origins},
+    {.name = "added", .type = CFG_STRING, .offset = offsetof(struct meta, added)},
+    {.name = "purposes", .type = CFG_STRINGS, .offset = offsetof(struct meta, purposes)},
+    {.name = NULL},
+};
+
+/* A certificate that somebody copied in by hand has no meta.yaml: nothing is known of it. */
+static int read_meta(const struct store *s, const char *name, struct store_item *out)
+{
+    struct buf there = {0};
+    struct meta m = {.origin = STORE_UNKNOWN};
+    int have = store_read_file(s, STORE_CERT, name, "meta.yaml", &there);
+    buf_free(&there);
+    out->origin = STORE_UNKNOWN;
+    if (have <= 0)
+        return have == 0;
+    char *path = store_path_of(s, STORE_CERT, name, "meta.yaml");
+    struct cfg *c = cfg_load(path);
+    int ok = c && cfg_read(c, cfg_root(c), meta_fields, &m);
+    if (ok && m.added && !clock_parse(m.added, &out->added))
+        ok = cfg_bad(c, cfg_get(cfg_root(c), "added"), "not a time");
+    if (ok && m.purposes.n > STORE_PURPOSES)
+        ok = cfg_bad(c, cfg_get(cfg_root(c), "purposes"), "more than %d", STORE_PURPOSES);
+    if (ok) {
+        out->origin = (enum store_origin)m.origin;
+        out->n_purposes = m.purposes.n;
+        out->purposes = alloc_zero(m.purposes.n, sizeof *out->purposes);
+        for (size_t i = 0; i < m.purposes.n; i++)
+            out->purposes[i] = alloc_str(m.purposes.v[i]);
+    }
+    cfg_free(c);
+    free(path);
+    return ok;
+}
+
+/* One line: the URI. */
+static int read_uri(const struct store *s, enum store_folder f, const char *name, char **uri)
+{
+    struct buf b = {0};
+    int have = store_read_file(s, f, name, "key.uri", &b);
+    if (have > 0) {
+        size_t n = strcspn((char *)b.d, "\r\n");
+        *uri = alloc_printf("%.*s", (int)n, (char *)b.d);
+        if (strncmp(*uri, "pkcs11:", 7) || b.d[n + strspn((char *)b.d + n, "\r\n")]) {
+            char *path = store_path_of(s, f, name, "key.uri");
+            have = diag_warn("%s: not one pkcs11: URI", path) - 1;
+            free(path);
+        }
+    }
+    buf_free(&b);
+    return have;
+}
+
+int store_read_key(const struct store *s, enum store_folder f, const char *name, char **key,
+                   int *in_token)
+{
+    struct buf b = {0};
+    *key = NULL;
+    int have = read_uri(s, f, name, key);
+    *in_token = have > 0;
+    if (have)
+        return have;
+    have = store_read_file(s, f, name, "key.pem", &b);
+    if (have > 0)
+        *key = store_path_of(s, f, name, "key.pem");
+    buf_wipe(&b);
+    return have;
+}
+
+int store_read_pem(const struct store *s, enum store_folder f, const char *name, const char *file,
+                   const char *label, struct buf *der)
+{
+    struct pem_block b = {.why = ""};
+    int fd = store_open_file(s, f, name, file);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    char *path = store_path_of(s, f, name, file);
+    struct pem *pem = fd < 0 ? NULL : pem_open(fd, STORE_FILE, 0);
+    enum pem_result r = pem ? pem_next(pem, &b, 1) : PEM_FAIL;
+    if (r == PEM_BLOCK && !strcmp(b.label, label))
+        buf_put(der, b.der, b.n);
+    else if (r == PEM_BAD || r == PEM_FAIL)
+        diag_warn("%s: %s", path, r == PEM_BAD ? b.why : strerror(errno));
+    else
+        diag_warn("%s: no %s in it", path, label);
+    if (pem)
+        pem_close(pem);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return der->n ? 1 : -1;
+}
+
+static int read_cert(const struct store *s, const char *name, struct store_item *out)
+{
+    int have = store_read_pem(s, STORE_CERT, name, "cert.pem", "CERTIFICATE", &out->der);
+    if (have > 0 && x509_cert_view(buf_span(&out->der), &out->cert))
+        return 1;
+    if (have >= 0)
+        store_failed(s, STORE_CERT, name, have ? "not a certificate" : "no such certificate");
+    return 0;
+}
+
+enum status store_read(struct store *s, const char *name, struct store_item *out)
+{
+    *out = (struct store_item){.added = 0};
+    if (!store_name_ok(name)) {
+        diag_warn("%s: not the name of a certificate", name);
+        return ST_REFUSED;
+    }
+    if (read_cert(s, name, out) &&
+        store_read_file(s, STORE_CERT, name, "chain.pem", &out->chain) >= 0 &&
+        store_read_key(s, STORE_CERT, name, &out->key, &out->key_in_token) >= 0 &&
+        read_meta(s, name, out))
+        return ST_OK;
+    store_item_free(out);
+    return ST_REFUSED;
+}
+
+void store_item_free(struct store_item *i)
+{
+    buf_free(&i->der);
+    buf_free(&i->chain);
+    free(i->key);
+    for (size_t k = 0; k < i->n_purposes; k++)
+        free(i->purposes[k]);
+    free(i->purposes);
+    *i = (struct store_item){.added = 0};
+}

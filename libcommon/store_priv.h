@@ -1,0 +1,61 @@
+/* What the parts of the store share. */
+#ifndef STORE_PRIV_H
+#define STORE_PRIV_H
+
+#include <sys/types.h>
+
+#include "store.h"
+
+enum store_folder {
+    STORE_ROOT,
+    STORE_CERT,
+    STORE_PURPOSE,
+    STORE_PENDING,
+    STORE_STATE,
+    STORE_FOLDERS
+};
+
+struct store {
+    char *path;
+    int fd[STORE_FOLDERS];
+    int lock; /* -1: not held */
+};
+
+extern const char *const store_folders[STORE_FOLDERS];
+
+/* Opens a file `name/file` (or `file`, name NULL) of a folder for reading, following no link.
+ * -1 with errno. */
+int store_open_file(const struct store *s, enum store_folder f, const char *name, const char *file);
+/* Reads it whole: 1; 0: not there; -1 after a warning. */
+int store_read_file(const struct store *s, enum store_folder f, const char *name, const char *file,
+                    struct buf *out);
+
+/* Makes a folder beside (".new-NAME"), fills it through store_put_file, and gives it its name with
+ * store_keep_folder; store_drop_folder takes away what was made. */
+int store_new_folder(const struct store *s, enum store_folder f, const char *name);
+int store_put_file(int folder, const char *file, struct span octets, mode_t mode);
+/* EEXIST when the name is taken. 1, or 0 with errno. */
+int store_keep_folder(const struct store *s, enum store_folder f, const char *name, int folder);
+/* Removes the files of a folder, overwriting keys, then the folder itself. 1, or 0 with errno. */
+int store_drop_folder(const struct store *s, enum store_folder f, const char *folder_name);
+/* Renames it to ".del-NAME", so that it is gone at once, then empties it. */
+int store_remove_folder(const struct store *s, enum store_folder f, const char *name);
+
+/* Warns "STORE/FOLDER/NAME: why" with errno's text where why is NULL; returns ST_TEMP. */
+enum status store_failed(const struct store *s, enum store_folder f, const char *name,
+                         const char *why);
+/* The whole path of something in the store; freed by the caller. */
+char *store_path_of(const struct store *s, enum store_folder f, const char *name, const char *file);
+/* The path of key.pem or the URI in key.uri, owned by the caller: 1; 0: neither; -1 after a
+ * warning. */
+int store_read_key(const struct store *s, enum store_folder f, const char *name, char **key,
+                   int *in_token);
+int store_put_key(int folder, struct span key_pem, const char *key_uri);
+/* The first PEM block of a file, which must have this label, as DER: 1; 0: not there; -1 after a
+ * warning. */
+int store_read_pem(const struct store *s, enum store_folder f, const char *name, const char *file,
+                   const char *label, struct buf *der);
+/* Whether a certificate other than `but` holds this key (x509_key_hash), or an enrolment does. */
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but);
+
+#endif

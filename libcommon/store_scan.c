@@ -1,0 +1,283 @@
+#include "store_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/sha.h>
+
+#include "alloc.h"
+#include "diag.h"
+#include "pem.h"
+
+#define TRIES 10
+
+struct scanner {
+    struct store *s;
+    struct store_scan *out;
+    size_t cap;
+    struct pem *pem; /* one for all: making it costs more than reading a certificate */
+    int again;       /* a certificate came while this was read */
+    unsigned char (*keys)[X509_HASH]; /* of enrolments under way */
+    size_t n_keys;
+};
+
+/* A name of a folder that is ours to look at; the others get their warning. */
+static int ours(struct scanner *c, enum store_folder f, const struct dirent *e, unsigned char type)
+{
+    if (e->d_name[0] == '.')
+        return 0; /* ".", "..", what is being made or taken away */
+    if (!store_name_ok(e->d_name) || e->d_type != type) {
+        store_failed(c->s, f, e->d_name,
+                     type == DT_LNK ? "not a link of a purpose" : "not a folder of a certificate");
+        c->out->bad = 1;
+        return 0;
+    }
+    return 1;
+}
+
+static int each_name(struct scanner *c, enum store_folder f, unsigned char type,
+                     int (*each)(struct scanner *c, const char *name))
+{
+    int fd = openat(c->s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ok = 1;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+    if (!dir) {
+        store_failed(c->s, f, NULL, NULL);
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    for (errno = 0; ok && (e = readdir(dir));) {
+        struct stat st;
+        /* Some file systems do not say of what kind an entry is. */
+        if (e->d_type == DT_UNKNOWN && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            e->d_type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
+        if (ours(c, f, e, type))
+            ok = each(c, e->d_name);
+    }
+    closedir(dir);
+    return ok;
+}
+
+static int bad(struct scanner *c, struct store_cert *to, const char *why)
+{
+    char *name = alloc_printf("%s/cert.pem", to->name);
+    store_failed(c->s, STORE_CERT, name, why);
+    free(name);
+    to->bad = 1;
+    c->out->bad = 1;
+    return 1;
+}
+
+static int is_pending(const struct scanner *c, struct span spki)
+{
+    unsigned char hash[X509_HASH];
+    if (c->n_keys)
+        x509_key_hash(spki, hash);
+    for (size_t i = 0; i < c->n_keys; i++)
+        if (!memcmp(c->keys[i], hash, X509_HASH))
+            return 1;
+    return 0;
+}
+
+static void look(struct scanner *c, struct store_cert *to, struct span der)
+{
+    struct x509_cert cert;
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    if (!x509_cert_view(der, &cert)) {
+        bad(c, to, "not a certificate (X.509 version 3 in DER)");
+        return;
+    }
+    to->not_before = cert.not_before;
+    to->not_after = cert.not_after;
+    to->self = buf_same(cert.issuer, cert.subject) != 0;
+    to->pending = is_pending(c, cert.spki) != 0;
+    SHA256(der.p, der.n, hash);
+    memcpy(to->id, hash, STORE_ID);
+    if (cert.not_before > c->out->newest_not_before)
+        c->out->newest_not_before = cert.not_before;
+}
+
+static int each_cert(struct scanner *c, const char *name)
+{
+    struct store_scan *out = c->out;
+    struct pem_block b;
+    if (out->n == STORE_CERTS) {
+        char why[60];
+        snprintf(why, sizeof why, "more than %d certificates", STORE_CERTS);
+        store_failed(c->s, STORE_CERT, NULL, why);
+        return 0;
+    }
+    int fd = store_open_file(c->s, STORE_CERT, name, "cert.pem"), why = errno;
+    struct stat st;
+    if (fd < 0 && why == ENOENT && fstatat(c->s->fd[STORE_CERT], name, &st, AT_SYMLINK_NOFOLLOW))
+        return 1; /* deleted meanwhile */
+    if (out->n == c->cap)
+        out->certs = alloc_grow(out->certs, c->cap = 2 * c->cap + 64, sizeof *out->certs);
+    struct store_cert *to = &out->certs[out->n++];
+    *to = (struct store_cert){.bad = 0};
+    snprintf(to->name, sizeof to->name, "%s", name);
+    if (fd < 0)
+        return bad(c, to, why == ELOOP ? "a symbolic link" : strerror(why));
+    if (c->pem)
+        pem_reopen(c->pem, fd);
+    else
+        c->pem = pem_open(fd, STORE_FILE, 0);
+    enum pem_result r = pem_next(c->pem, &b, 1);
+    if (r == PEM_BLOCK && !strcmp(b.label, "CERTIFICATE"))
+        look(c, to, (struct span){b.der, b.n});
+    else
+        bad(c, to, r == PEM_BAD ? b.why : r == PEM_FAIL ? strerror(errno) : "no certificate in it");
+    close(fd);
+    return 1;
+}
+
+static int each_link(struct scanner *c, const char *purpose)
+{
+    struct store_scan *out = c->out;
+    char to[STORE_NAME + 16];
+    static const char lead[] = "../cert/";
+    if (out->n_purposes == STORE_PURPOSES) {
+        store_failed(c->s, STORE_PURPOSE, NULL, "more than 256 purposes");
+        return 0;
+    }
+    ssize_t n = readlinkat(c->s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
+    if (n < 0)
+        return 1; /* taken away meanwhile */
+    to[n] = '\0';
+    out->purposes = alloc_grow(out->purposes, out->n_purposes + 1, sizeof *out->purposes);
+    struct store_purpose *p = &out->purposes[out->n_purposes++];
+    *p = (struct store_purpose){.cert = -1};
+    snprintf(p->name, sizeof p->name, "%s", purpose);
+    const char *name = to + sizeof lead - 1;
+    int inside = !strncmp(to, lead, sizeof lead - 1) && store_name_ok(name);
+    const struct store_cert *cert = inside ? store_find(out, name) : NULL;
+    if (cert) {
+        p->cert = cert - out->certs;
+        out->certs[p->cert].linked = 1;
+        return 1;
+    }
+    struct stat st;
+    if (inside && fstatat(c->s->fd[STORE_CERT], name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        c->again = 1;
+        return 0;
+    }
+    store_failed(c->s, STORE_PURPOSE, purpose,
+                 inside ? "points to a certificate that is not there"
+                        : "does not point to a certificate of this store");
+    out->bad = 1;
+    return 1;
+}
+
+static int each_pending(struct scanner *c, const char *purpose)
+{
+    struct store_enrolment e;
+    unsigned char hash[X509_HASH];
+    int have = store_enrolment(c->s, purpose, &e);
+    if (have < 0)
+        c->out->bad = 1;
+    if (have <= 0)
+        return 1;
+    if (store_enrolment_key(&e, hash)) {
+        c->keys = alloc_grow(c->keys, c->n_keys + 1, sizeof *c->keys);
+        memcpy(c->keys[c->n_keys++], hash, X509_HASH);
+    }
+    store_enrolment_free(&e);
+    return 1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct store_cert *)a)->name, ((const struct store_cert *)b)->name);
+}
+
+static int by_purpose(const void *a, const void *b)
+{
+    return strcmp(((const struct store_purpose *)a)->name, ((const struct store_purpose *)b)->name);
+}
+
+static int scan(struct scanner *c)
+{
+    struct store_scan *out = c->out;
+    *out = (struct store_scan){.newest_not_before = INT64_MIN};
+    c->cap = c->n_keys = 0;
+    c->again = 0;
+    int ok = each_name(c, STORE_PENDING, DT_DIR, each_pending) &&
+             each_name(c, STORE_CERT, DT_DIR, each_cert);
+    if (ok && out->n)
+        qsort(out->certs, out->n, sizeof *out->certs, by_name);
+    ok = ok && each_name(c, STORE_PURPOSE, DT_LNK, each_link);
+    if (ok && out->n_purposes)
+        qsort(out->purposes, out->n_purposes, sizeof *out->purposes, by_purpose);
+    if (!ok)
+        store_scan_free(out);
+    return ok;
+}
+
+enum status store_scan(struct store *s, struct store_scan *out)
+{
+    struct scanner c = {.s = s, .out = out};
+    int ok = 0;
+    for (int tries = 0; !ok && tries < TRIES && (!tries || c.again); tries++)
+        ok = scan(&c);
+    if (!ok && c.again)
+        store_failed(s, STORE_CERT, NULL, "changed again and again while it was read");
+    free(c.keys);
+    pem_close(c.pem);
+    return ok ? ST_OK : ST_TEMP;
+}
+
+void store_scan_free(struct store_scan *sc)
+{
+    free(sc->certs);
+    free(sc->purposes);
+    *sc = (struct store_scan){.newest_not_before = INT64_MIN};
+}
+
+const struct store_cert *store_find(const struct store_scan *sc, const char *name)
+{
+    struct store_cert key;
+    snprintf(key.name, sizeof key.name, "%s", name);
+    return sc->n ? bsearch(&key, sc->certs, sc->n, sizeof *sc->certs, by_name) : NULL;
+}
+
+const struct store_purpose *store_find_purpose(const struct store_scan *sc, const char *purpose)
+{
+    for (size_t i = 0; i < sc->n_purposes; i++)
+        if (!strcmp(sc->purposes[i].name, purpose))
+            return &sc->purposes[i];
+    return NULL;
+}
+
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but)
+{
+    struct store_scan sc;
+    unsigned char other[X509_HASH];
+    int found = 0;
+    if (store_scan(s, &sc) != ST_OK)
+        return -1;
+    for (size_t i = 0; i < sc.n && !found; i++) {
+        struct store_item item;
+        if (but && !strcmp(sc.certs[i].name, but)) {
+            found = sc.certs[i].pending;
+            continue;
+        }
+        if (sc.certs[i].bad)
+            continue;
+        if (store_read(s, sc.certs[i].name, &item) != ST_OK) {
+            found = -1;
+            break;
+        }
+        x509_key_hash(item.cert.spki, other);
+        found = !memcmp(other, hash, X509_HASH);
+        store_item_free(&item);
+    }
+    store_scan_free(&sc);
+    return found;
+}
