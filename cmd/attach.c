@@ -16,7 +16,7 @@
 struct mode {
     const struct opt_program *program;
     const char *config;
-    int up, down, check, bar, unanswered, resend;
+    int up, down, check, bar, unanswered, resend, poll;
     long jobs, seconds;
     struct intake_options in;
     struct deliver_options out;
@@ -29,8 +29,10 @@ static void modes_ok(struct mode *o)
     const struct deliver_options *out = &o->out;
     int only_up = o->up || in->get || in->list || in->profile;
     int only_down = o->down || out->out || out->put || out->token || out->print || out->chain;
-    if (o->check + o->unanswered + o->resend > 1)
-        opt_wrong(p, "--check, --unanswered and --resend exclude each other");
+    if (o->check + o->unanswered + o->resend + o->poll > 1)
+        opt_wrong(p, "--check, --unanswered, --resend and --poll exclude each other");
+    if (o->poll && (only_up || only_down || in->lot))
+        opt_wrong(p, "--poll reads nothing: its messages say what is asked for");
     if (only_up && only_down)
         opt_wrong(p, "options for the way up and for the way down");
     if (in->get && !in->list)
@@ -118,6 +120,11 @@ static enum status work(struct unit *u, const struct mode *o)
         return intake_unanswered(u);
     if (o->resend)
         return intake_resend(u);
+    if (o->poll) {
+        if (o->bar)
+            progress_start("messages asked after");
+        return intake_poll(u);
+    }
     if (o->in.get) {
         if (o->bar)
             progress_start("requests sent");
@@ -131,7 +138,7 @@ static enum status run(struct mode *o)
     struct unit *u = NULL;
     struct launch *l = NULL;
     modes_ok(o);
-    if (!o->check && !o->unanswered && !o->resend && !o->in.get)
+    if (!o->check && !o->unanswered && !o->resend && !o->poll && !o->in.get)
         opt_want_stdin(o->program);
     if (!deliver_options_ok(&o->out))
         return ST_USAGE;
@@ -187,6 +194,7 @@ int main(int argc, char **argv)
          NULL, 0, 0},
         {0, "resend", OPT_FLAG, &o.resend, NULL, "send the messages of these devices again", NULL,
          0, 0},
+        {0, "poll", OPT_FLAG, &o.poll, NULL, "ask again for what waits for approval", NULL, 0, 0},
         {0, "check", OPT_FLAG, &o.check, NULL, "check configuration, key, certificate and ledger",
          NULL, 0, 0},
         {'p', "progress", OPT_FLAG, &o.bar, NULL, "show progress on a terminal", NULL, 0, 0},
@@ -194,7 +202,7 @@ int main(int argc, char **argv)
     struct opt_program p = {
         .name = "attach",
         .synopsis = "[-pv] [-c FILE] [--lot NAME] [-o DIR] [--up | --down | --unanswered | "
-                    "--resend | --check] < requests-or-answers",
+                    "--resend | --poll | --check] < requests-or-answers",
         .purpose =
             "Sends requests of devices up a line of units; puts certificates on the devices.",
         .options = table};

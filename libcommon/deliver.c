@@ -53,6 +53,22 @@ static enum status add_refused(const struct deliver *d, const struct deliver_ite
     return ledger_add(d->u->ledger, &e);
 }
 
+/* The answer as a whole; of one that says pending, what a poll has to say. */
+static enum status add_answer(const struct deliver *d)
+{
+    struct ledger_entry e = {.kind = d->pending ? LEDGER_PENDING : LEDGER_ANSWER,
+                             .tid = deliver_tid(d),
+                             .run = {d->run, CMC_RUN},
+                             .digest_in = {d->m.layer[0].digest, CMS_DIGEST},
+                             .digest_out = {layers_answers(&d->m), CMS_DIGEST}};
+    if (d->pending) {
+        e.serial = (struct span){d->pending->token, CMC_TOKEN};
+        e.key = d->m.leaf->nonce;
+        e.status = d->pending->pend_time;
+    }
+    return ledger_add(d->u->ledger, &e);
+}
+
 /* What came in: certificates, refusals, and the answer as a whole. */
 static enum status add_received(struct deliver *d)
 {
@@ -65,16 +81,10 @@ static enum status add_received(struct deliver *d)
         e.data = it->cert;
         if (it->cert.n && !it->received)
             st = ledger_add(l, &e);
-        else if (!it->cert.n && !it->refused)
+        else if (it->verdict->status == CMC_FAILED && !it->refused && !it->delivered)
             st = add_refused(d, it);
     }
-    struct ledger_entry answer = {.kind = LEDGER_ANSWER,
-                                  .tid = deliver_tid(d),
-                                  .run = {d->run, CMC_RUN},
-                                  .digest_in = {d->m.layer[0].digest, CMS_DIGEST}};
-    if (st == ST_OK && !d->repeated)
-        st = ledger_add(l, &answer);
-    return st;
+    return st == ST_OK && !d->repeated ? add_answer(d) : st;
 }
 
 static enum status add_delivered(struct deliver *d)
@@ -171,9 +181,9 @@ static void say_refusals(const struct deliver *d)
         "noKeyReuse",     "internalCAError", "tryLater",    "authDataFail"};
     for (size_t i = 0; i < d->n; i++) {
         const struct deliver_item *it = &d->items[i];
-        if (it->cert.n)
+        const struct cmc_verdict *v = it->verdict;
+        if (v->status != CMC_FAILED) /* which has a text and a fail of 0 to 13 */
             continue;
-        const struct cmc_verdict *v = it->verdict; /* failed: with a text and a fail of 0 to 13 */
         diag_warn("%s: refused: %.*s (failInfo %s)", it->device, (int)v->text.n,
                   (const char *)v->text.p, names[v->fail]);
     }

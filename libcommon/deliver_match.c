@@ -15,6 +15,7 @@ struct sent {
     int found, other_nonce;
 };
 
+/* LEDGER_SENT, LEDGER_POLL */
 static int each_sent(const struct ledger_entry *e, void *arg)
 {
     struct sent *s = arg;
@@ -42,20 +43,27 @@ static int each_asked(const struct ledger_entry *e, void *arg)
 
 static enum status find_request(struct deliver *d)
 {
+    struct ledger *l = d->u->ledger;
     struct sent s = {.d = d,
                      .answers = {layers_answers(&d->m), CMS_DIGEST},
                      .nonce = d->m.leaf->recipient_nonce};
-    enum status st = ledger_by_tid(d->u->ledger, LEDGER_SENT, deliver_tid(d), NULL, each_sent, &s);
+    size_t n = cmc_leaf_count(d->m.leaf);
+    int poll = 0;
+    enum status st = ledger_by_tid(l, LEDGER_SENT, deliver_tid(d), NULL, each_sent, &s);
+    if (st == ST_OK && !s.found) {
+        poll = 1;
+        st = ledger_by_tid(l, LEDGER_POLL, deliver_tid(d), NULL, each_sent, &s);
+    }
     if (st != ST_OK)
         return st;
     if (!s.found)
         return deliver_bad(d, "an answer to a message that this unit did not send");
     if (s.other_nonce)
         return deliver_bad(d, "ca-sign: recipientNonce is not the one that was sent");
-    size_t n = cmc_leaf_count(d->m.leaf);
     d->items = alloc_zero(CMC_ITEMS, sizeof *d->items);
-    st = ledger_by_tid(d->u->ledger, LEDGER_ASKED, deliver_tid(d), NULL, each_asked, d);
-    if (st == ST_OK && d->n != n)
+    st = ledger_by_tid(l, LEDGER_ASKED, deliver_tid(d), NULL, each_asked, d);
+    /* Only a poll can be answered for the whole transaction. */
+    if (st == ST_OK && d->n != n && (n || !poll))
         return deliver_bad(d, "ca-sign: %zu answers to %zu requests", n, d->n);
     return st;
 }
@@ -113,6 +121,17 @@ static enum status check(struct deliver *d, struct deliver_item *it, struct span
     return ST_OK;
 }
 
+static void spread_verdicts(struct deliver *d)
+{
+    const struct cmc_leaf *f = d->m.leaf;
+    d->pending = cmc_leaf_pending(f);
+    for (size_t i = 0; i < d->n && !cmc_leaf_count(f); i++)
+        d->items[i].verdict = &f->status[0]; /* of the transaction: it stands alone */
+    for (size_t i = 0; i < f->n_status; i++)
+        for (size_t k = 0; k < f->status[i].n; k++) /* cmc_leaf_open: all, and each once */
+            d->items[f->status[i].refs[k].id - CMC_FIRST].verdict = &f->status[i];
+}
+
 enum status deliver_match(struct deliver *d)
 {
     const struct cmc_leaf *f = d->m.leaf;
@@ -120,9 +139,7 @@ enum status deliver_match(struct deliver *d)
     enum status st = find_request(d);
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < f->n_status; i++)
-        for (size_t k = 0; k < f->status[i].n; k++) /* cmc_leaf_open: all, and each once */
-            d->items[f->status[i].refs[k].id - CMC_FIRST].verdict = &f->status[i];
+    spread_verdicts(d);
     for (size_t i = 0; st == ST_OK && i < f->n_issued; i++)
         st = check(d, &d->items[f->issued[i].id - CMC_FIRST], d->m.issued[i], &ca);
     return st;
@@ -140,7 +157,7 @@ static int each_done(const struct ledger_entry *e, void *arg)
 {
     struct deliver_item *it = item_of(arg, e);
     if (it && e->kind == LEDGER_RECEIVED)
-        it->received = 1;
+        it->received |= buf_same(e->data, it->cert);
     else if (it && e->kind == LEDGER_DELIVERED)
         it->delivered = 1;
     else if (it)
@@ -149,14 +166,16 @@ static int each_done(const struct ledger_entry *e, void *arg)
 }
 
 struct answered {
-    struct span digest;
-    int same, other;
+    struct span answer, request;
+    int same, other, earlier; /* earlier: to the message itself, or to another poll */
 };
 
 static int each_answer(const struct ledger_entry *e, void *arg)
 {
     struct answered *a = arg;
-    if (buf_same(e->digest_in, a->digest))
+    if (!buf_same(e->digest_out, a->request))
+        a->earlier = 1;
+    else if (buf_same(e->digest_in, a->answer))
         a->same = 1;
     else
         a->other = 1;
@@ -166,13 +185,17 @@ static int each_answer(const struct ledger_entry *e, void *arg)
 enum status deliver_recall(struct deliver *d)
 {
     static const enum ledger_kind kinds[] = {LEDGER_RECEIVED, LEDGER_DELIVERED, LEDGER_REFUSED};
-    struct answered a = {.digest = {d->m.layer[0].digest, CMS_DIGEST}};
+    struct answered a = {.answer = {d->m.layer[0].digest, CMS_DIGEST},
+                         .request = {layers_answers(&d->m), CMS_DIGEST}};
     struct ledger *l = d->u->ledger;
     enum status st = ledger_by_tid(l, LEDGER_ANSWER, deliver_tid(d), NULL, each_answer, &a);
+    if (st == ST_OK)
+        st = ledger_by_tid(l, LEDGER_PENDING, deliver_tid(d), NULL, each_answer, &a);
     if (st == ST_OK && a.other)
         return deliver_bad(d, "another answer to a message that is answered already");
     d->repeated = a.same;
-    for (size_t i = 0; st == ST_OK && a.same && i < sizeof kinds / sizeof *kinds; i++)
+    for (size_t i = 0; st == ST_OK && (a.same || a.earlier) && i < sizeof kinds / sizeof *kinds;
+         i++)
         st = ledger_by_tid(l, kinds[i], deliver_tid(d), NULL, each_done, d);
     return st;
 }
@@ -188,6 +211,7 @@ void deliver_forget(struct deliver *d)
     free(d->profile);
     d->items = NULL;
     d->lot = d->profile = NULL;
+    d->pending = NULL;
     d->n = 0;
     d->repeated = 0;
 }

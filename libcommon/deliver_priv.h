@@ -30,6 +30,8 @@ struct deliver {
     size_t n;
     struct deliver_item *items;
     int repeated; /* the answer was here before */
+    /* the pending status in it, NULL: all is decided */
+    const struct cmc_verdict *pending;
     /* what the message before has printed; recorded with this one, which saves a commit */
     unsigned char late_tid[CMC_TID];
     struct deliver_item *late;
@@ -44,8 +46,8 @@ struct span deliver_tid(const struct deliver *d);
 enum status deliver_bad(const struct deliver *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Finds the request in the ledger and fills d->items; holds the answer and its certificates against
- * it. */
+/* Finds the request or poll in the ledger and fills d->items; holds the answer and its certificates
+ * against what was asked. */
 enum status deliver_match(struct deliver *d);
 /* In a transaction: what the ledger holds of an answer to it already. */
 enum status deliver_recall(struct deliver *d);

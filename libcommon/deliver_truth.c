@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "diag.h"
+#include "intake.h"
 
 #define NAMED 20 /* devices without an answer */
 
@@ -19,23 +21,78 @@ void deliver_run_seen(struct deliver *d)
     memcpy(d->runs[d->n_runs++], d->run, CMC_RUN);
 }
 
-static int name_device(const struct ledger_entry *e, void *arg)
+/* The devices of a run that have no answer, and the messages that they were in. */
+struct missing {
+    struct {
+        char *device;
+        size_t message;
+    } named[NAMED];
+    size_t n_named, n;
+    struct {
+        unsigned char tid[CMC_TID];
+        struct intake_pending pending;
+    } * messages;
+};
+
+static int each_missing(const struct ledger_entry *e, void *arg)
 {
-    int *n = arg;
-    if (++*n > NAMED)
-        return 0;
-    diag_warn("%s: has no answer yet", e->device);
+    struct missing *m = arg;
+    if (e->tid.n != CMC_TID)
+        return 1;
+    if (!m->n || memcmp(m->messages[m->n - 1].tid, e->tid.p, CMC_TID)) {
+        m->messages = alloc_grow(m->messages, m->n + 1, sizeof *m->messages);
+        memcpy(m->messages[m->n++].tid, e->tid.p, CMC_TID);
+    }
+    if (m->n_named < NAMED) {
+        m->named[m->n_named].device = alloc_str(e->device ? e->device : "");
+        m->named[m->n_named++].message = m->n - 1;
+    }
     return 1;
+}
+
+static void name_missing(const struct missing *m, int64_t count)
+{
+    char when[CLOCK_TEXT];
+    for (size_t i = 0; i < m->n_named; i++) {
+        const struct intake_pending *p = &m->messages[m->named[i].message].pending;
+        clock_format(p->again, when);
+        if (p->waits && !p->decided)
+            diag_warn("%s: waits for approval, ask again with attach --poll after %s",
+                      m->named[i].device, when);
+        else
+            diag_warn("%s: has no answer yet", m->named[i].device);
+    }
+    if (count > NAMED)
+        diag_warn("and %" PRId64 " more", count - NAMED);
+}
+
+static void say_missing(const struct missing *m, int64_t count)
+{
+    int resend = 0, poll = 0;
+    name_missing(m, count);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct intake_pending *p = &m->messages[i].pending;
+        resend |= !p->waits;
+        poll |= p->waits && p->decided;
+    }
+    if (resend)
+        diag_hint("attach --resend sends them again, attach --unanswered lists them");
+    if (poll)
+        diag_hint("attach --poll brings again what was granted, attach --unanswered lists it");
 }
 
 static enum status unanswered(struct deliver *d, struct span run, int64_t count)
 {
-    int named = 0;
-    if (ledger_unanswered(d->u->ledger, run, name_device, &named) != ST_OK)
-        return ST_TEMP;
-    if (count > NAMED)
-        diag_warn("and %" PRId64 " more", count - NAMED);
-    diag_hint("attach --resend sends them again, attach --unanswered lists them");
+    struct missing m = {.n = 0};
+    enum status st = ledger_unanswered(d->u->ledger, run, each_missing, &m);
+    for (size_t i = 0; st == ST_OK && i < m.n; i++)
+        st = intake_pending(d->u->ledger, (struct span){m.messages[i].tid, CMC_TID},
+                            &m.messages[i].pending);
+    if (st == ST_OK)
+        say_missing(&m, count);
+    for (size_t i = 0; i < m.n_named; i++)
+        free(m.named[i].device);
+    free(m.messages);
     return ST_TEMP;
 }
 

@@ -20,7 +20,7 @@
 #define BATCH_OCTETS (CMS_MAX / 2)
 #define LOCK_SECONDS 30
 
-static void random_octets(unsigned char *p, int n)
+void intake_random(unsigned char *p, int n)
 {
     if (RAND_bytes(p, n) != 1)
         diag_exit(ST_TEMP, "random numbers: %s", diag_openssl());
@@ -95,8 +95,8 @@ enum status intake_send(struct intake *w)
     struct buf content = {0}, message = {0}, pem = {0};
     if (!w->n)
         return ST_OK;
-    random_octets(r.tid, sizeof r.tid);
-    random_octets(nonce, sizeof nonce);
+    intake_random(r.tid, sizeof r.tid);
+    intake_random(nonce, sizeof nonce);
     memcpy(r.run, w->run, sizeof r.run);
     /* Not written to: the fields are not const because an opened request owns them. */
     r.lot = (char *)w->o->lot;
@@ -222,7 +222,7 @@ enum status intake_work(struct unit *u, const struct intake_options *o,
     if (lock < 0)
         diag_err("%s.reading", u->ledger_path);
     w.items = alloc_zero((size_t)u->batch, sizeof *w.items);
-    random_octets(w.run, sizeof w.run);
+    intake_random(w.run, sizeof w.run);
     st = feed(&w, arg);
     enum status sent = st == ST_OK || st == ST_INPUT ? intake_send(&w) : ST_OK;
     if (sent == ST_OK && io_stopping()) {

@@ -8,6 +8,7 @@
 #ifndef INTAKE_H
 #define INTAKE_H
 
+#include "cmc.h"
 #include "launch.h"
 #include "pem.h"
 #include "unit.h"
@@ -28,11 +29,25 @@ enum status intake_run(struct unit *u, const struct intake_options *o, struct pe
 /* The same with a command for each device of the list, which prints its request or public key. */
 enum status intake_get(struct unit *u, const struct intake_options *o);
 
-/* Prints the devices that have no answer, of all runs, one a line: run, transaction, device, time,
- * separated by tabs. ST_REFUSED if there are any. */
+/* Where a message stands that waits for people's approval. */
+struct intake_pending {
+    int waits;   /* an answer said pending: of the newest such one are the other fields */
+    int decided; /* and another one decided */
+    unsigned char token[CMC_TOKEN];
+    unsigned char nonce[CMC_NONCE_MAX]; /* the leaf's senderNonce */
+    size_t nonce_n;
+    int64_t again; /* when to ask again */
+};
+enum status intake_pending(struct ledger *l, struct span tid, struct intake_pending *out);
+
+/* Prints the devices that have no answer, of all runs, one a line: run, transaction, device, time
+ * and state, separated by tabs. ST_REFUSED if there are any. */
 enum status intake_unanswered(struct unit *u);
-/* Prints the recorded messages of these devices again. ST_REFUSED after a warning if some are too
- * old to be taken. */
+/* Prints the recorded messages of these devices again, but for those that wait for approval.
+ * ST_REFUSED after a warning if some are too old to be taken. */
 enum status intake_resend(struct unit *u);
+/* Asks after the messages that wait for approval (RFC 5272, section 6.9): prints a new poll for
+ * each. */
+enum status intake_poll(struct unit *u);
 
 #endif

@@ -59,11 +59,41 @@ const char *intake_list_device(const struct csv_row *row);
 /* The device whose `key` column has this SHA-256; NULL: none. Borrowed until the next call. */
 const char *intake_list_find(struct intake_list *l, const unsigned char key[X509_HASH]);
 
+void intake_random(unsigned char *p, int n);
+
 /* Opens what o names and runs `feed`, then sends what is left and closes the run. */
 enum status intake_work(struct unit *u, const struct intake_options *o,
                         enum status (*feed)(struct intake *w, void *arg), void *arg);
 
 /* The lock that every attach holds, shared, while it reads requests. Freed by the caller. */
 char *intake_lock_path(const struct unit *u);
+
+/* Runs that were met in the ledger. */
+struct intake_runs {
+    unsigned char (*v)[CMC_RUN];
+    size_t n;
+};
+void intake_runs_free(struct intake_runs *r);
+void intake_run_note(struct intake_runs *r, struct span run);
+/* Closes those whose attach died, and says so in the ledger. Nothing is closed while an attach is
+ * reading. */
+enum status intake_runs_close(struct unit *u, const struct intake_runs *r, const char *note);
+
+/* A message with a device that has no answer, of which an answer said pending. */
+struct intake_wait {
+    unsigned char tid[CMC_TID], run[CMC_RUN];
+    char *lot, *profile;
+    struct intake_pending pending;
+};
+struct intake_waits {
+    struct intake_wait *v; /* in the order in which they were sent */
+    size_t n;
+};
+/* Freed by intake_waits_free in every case. */
+enum status intake_waits(struct unit *u, struct intake_waits *out);
+void intake_waits_free(struct intake_waits *w);
+/* By transactionId, for intake_waits_find: NULL if it is not one of them. */
+void intake_waits_sort(struct intake_waits *w);
+const struct intake_wait *intake_waits_find(const struct intake_waits *w, struct span tid);
 
 #endif

@@ -9,7 +9,13 @@
  *   request     answers another message         short      leaves out the last request
  *   forged      the issuer did not sign         no-issuer  the issuer is not in the answer
  *   expired     certificates of yesterday       early      certificates of tomorrow
- *   foreign     by the CA in foreign.key, foreign.pem */
+ *   foreign     by the CA in foreign.key, foreign.pem
+ *   pending=S   waits for approval: ask again in S seconds
+ *   leaf=N      octet of which ca-sign's senderNonce consists (7)
+ *   token=N     the same for the pendToken (9)
+ *   whole       a status of the whole transaction, as polls get it
+ *
+ * A poll is answered as the message in original.pem would be, with whole as such. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,21 +112,58 @@ static void issue(struct unit *ca, struct unit *liar, const struct cmc_item *it,
     buf_free(&subject);
 }
 
+static struct cmc_verdict refusal(size_t n, struct cmc_ref *refs)
+{
+    static const char no[] = "not today";
+    return (struct cmc_verdict){.status = CMC_FAILED,
+                                .fail = 7,
+                                .n = n,
+                                .refs = refs,
+                                .text = {(const unsigned char *)no, sizeof no - 1}};
+}
+
+/* NULL refs: the whole transaction. */
+static struct cmc_verdict waits(size_t n, struct cmc_ref *refs)
+{
+    struct cmc_verdict v = {.status = CMC_PENDING, .fail = -1, .n = n, .refs = refs};
+    memset(v.token, word("token") < 0 ? 9 : word("token"), CMC_TOKEN);
+    v.pend_time = clock_now() + word("pending");
+    return v;
+}
+
+/* Those that are not refused wait. */
+static void decide_pending(const struct cmc_request *r, struct cmc_leaf *f, struct cmc_ref *refs)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        if (word("refuse") != (int)i)
+            refs[n++] = (struct cmc_ref){r->items[i].id, 0};
+    f->status[f->n_status++] = waits(n, refs);
+    if (n == r->n)
+        return;
+    refs[n] = (struct cmc_ref){CMC_FIRST + (uint32_t)word("refuse"), 0};
+    f->status[f->n_status++] = refusal(1, &refs[n]);
+}
+
 /* One status for each request, and a certificate for those that are not refused. */
 static void decide(struct unit *ca, struct unit *liar, const struct cmc_request *r,
                    struct cmc_leaf *f, struct cmc_ref *refs, struct buf *certs)
 {
-    static const char no[] = "not today";
     size_t n = r->n - (word("short") == 0);
+    if (word("whole") == 0) {
+        f->status[f->n_status++] = word("refuse") == 0 ? refusal(0, NULL) : waits(0, NULL);
+        return;
+    }
+    if (word("pending") >= 0) {
+        decide_pending(r, f, refs);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         refs[i] = (struct cmc_ref){r->items[i].id, 0};
         struct cmc_verdict *v = &f->status[f->n_status++];
         *v = (struct cmc_verdict){.status = CMC_SUCCESS, .fail = -1, .n = 1, .refs = &refs[i]};
-        if (word("refuse") == (int)i) {
-            v->status = CMC_FAILED;
-            v->fail = 7;
-            v->text = (struct span){(const unsigned char *)no, sizeof no - 1};
-        }
+        if (word("refuse") == (int)i)
+            *v = refusal(1, &refs[i]);
         if (v->status != CMC_SUCCESS)
             continue;
         struct cmc_issued *is = &f->issued[f->n_issued];
@@ -130,15 +173,17 @@ static void decide(struct unit *ca, struct unit *liar, const struct cmc_request 
     }
 }
 
-static void make_leaf(const char *dir, const struct cmc_request *r, struct buf *out)
+static void make_leaf(const char *dir, const struct cmc_request *r, struct span nonce,
+                      struct buf *out)
 {
     struct unit ca_sign = {0}, ca = {0};
-    unsigned char nonce[CMC_NONCE] = {7};
-    struct cmc_leaf f = {.nonce = {nonce, sizeof nonce}, .recipient_nonce = r->nonce};
+    unsigned char own[CMC_NONCE];
+    struct cmc_leaf f = {.nonce = {own, sizeof own}, .recipient_nonce = nonce};
     struct buf *certs = alloc_zero(r->n, sizeof *certs), content = {0};
     struct span *other = alloc_zero(r->n + 4, sizeof *other);
     struct cmc_ref *refs = alloc_zero(r->n, sizeof *refs);
     size_t n = 0;
+    memset(own, word("leaf") < 0 ? 7 : word("leaf"), sizeof own);
     open_unit(dir, "ca-sign", &ca_sign);
     open_unit(dir, word("foreign") == 0 ? "foreign" : "issuer", &ca);
     f.status = alloc_zero(r->n, sizeof *f.status);
@@ -194,15 +239,43 @@ static struct path *open_path(const char *dir, struct anchor **a)
     return path_new(*a);
 }
 
-int main(int argc, char **argv)
+/* Verified: what attach sent. */
+static void open_message(struct span der, struct path *path, struct layers *m)
+{
+    char why[CMS_WHY];
+    struct layers_rule rule = {PATH_VERIFY_UNIT, clock_now(), DAY};
+    if (layers_open(der, path, &rule, m, why) != ST_OK)
+        diag_exit(ST_INPUT, "%s", why);
+}
+
+/* `message`: the ContentInfo of what is answered, replaced by the answer. */
+static void answer(const char *dir, struct path *path, struct buf *message)
 {
     static const unsigned char nothing[CMS_DIGEST];
+    struct layers m, first = {0};
+    struct buf original = {0}, out = {0};
+    open_message(buf_span(message), path, &m);
+    if (m.poll) {
+        if (pem_file("original.pem", "CMS", CMS_MAX, &original, 1) != 1)
+            exit(ST_USAGE);
+        open_message(buf_span(&original), path, &first);
+    }
+    const struct cmc_request *r = m.poll ? first.request : m.request;
+    make_leaf(dir, r, m.poll ? m.poll->nonce : r->nonce, &out);
+    wrap(dir, "ra-approve", r, nothing, &out);
+    wrap(dir, "verify-unit", r, word("request") == 0 ? nothing : m.layer[0].digest, &out);
+    layers_close(&m);
+    layers_close(&first);
+    buf_free(&original);
+    buf_free(message);
+    *message = out;
+}
+
+int main(int argc, char **argv)
+{
     struct anchor *a = NULL;
-    struct layers m;
     struct pem_block b;
-    char why[CMS_WHY];
     struct buf message = {0}, pem = {0};
-    struct layers_rule rule = {PATH_VERIFY_UNIT, clock_now(), DAY};
     io_init();
     diag_program("answer-test");
     if (argc < 2)
@@ -211,14 +284,10 @@ int main(int argc, char **argv)
     struct path *path = open_path(argv[1], &a);
     struct pem *stdin_pem = pem_open(0, CMS_MAX, PEM_STRICT);
     while (pem_next(stdin_pem, &b, 1) == PEM_BLOCK) {
-        if (layers_open((struct span){b.der, b.n}, path, &rule, &m, why) != ST_OK)
-            diag_exit(ST_INPUT, "%s", why);
-        make_leaf(argv[1], m.request, &message);
-        wrap(argv[1], "ra-approve", m.request, nothing, &message);
-        wrap(argv[1], "verify-unit", m.request, word("request") == 0 ? nothing : m.layer[0].digest,
-             &message);
+        buf_reset(&message);
+        buf_put(&message, b.der, b.n);
+        answer(argv[1], path, &message);
         pem_put(&pem, "CMS", message.d, message.n);
-        layers_close(&m);
     }
     io_stdout(pem.d, pem.n);
     pem_close(stdin_pem);
