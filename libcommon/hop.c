@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "diag.h"
+#include "head.h"
 #include "io.h"
 #include "pem.h"
 #include "progress.h"
@@ -48,7 +49,10 @@ static struct span tid(const struct hop *h)
 
 struct known {
     struct span attach, in, answers; /* to compare with */
+    const struct cmc_poll *poll;     /* it is one that stands alone */
     int other_attach;                /* the transactionId belongs to another message */
+    int asked;                       /* up: this unit knows the message that the poll asks after */
+    int of_poll;                     /* down: what is answered was a poll that stood alone */
     int found;
     struct buf *data; /* of the entry found */
     unsigned char digest_in[CMS_DIGEST];
@@ -56,16 +60,24 @@ struct known {
     char unit[CMC_TEXT + 1];
 };
 
+static int same_text(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b);
+}
+
 /* LEDGER_UP, LEDGER_LEAF on the way up: (attach id, transactionId) belongs to one message for ever.
- */
+ * Entries of polls that stood alone have no key. */
 static int each_up(const struct ledger_entry *e, void *arg)
 {
     struct known *k = arg;
-    if (!buf_same(e->key, k->attach)) {
+    if (e->key.n && k->poll) {
+        k->asked = same_text(e->lot, k->poll->lot) && same_text(e->profile, k->poll->profile);
+        k->part = e->part;
+    } else if (e->key.n && !buf_same(e->key, k->attach)) {
         k->other_attach = 1;
         return 0;
     }
-    if (buf_same(e->digest_in, k->in)) {
+    if ((e->key.n == 0) == (k->poll != NULL) && buf_same(e->digest_in, k->in)) {
         k->found = 1;
         buf_reset(k->data);
         buf_put(k->data, e->data.p, e->data.n);
@@ -83,6 +95,7 @@ static int each_asked(const struct ledger_entry *e, void *arg)
     k->found = 1;
     memcpy(k->digest_in, e->digest_in.p, CMS_DIGEST);
     k->part = e->part;
+    k->of_poll = e->key.n == 0;
     snprintf(k->unit, sizeof k->unit, "%s", e->unit ? e->unit : "");
     return 0;
 }
@@ -100,6 +113,12 @@ static int each_answer(const struct ledger_entry *e, void *arg)
     return 0;
 }
 
+static enum status begin(struct hop *h)
+{
+    enum status st = ledger_begin(h->u->ledger);
+    return st == ST_OK ? ledger_lock(h->u->ledger, tid(h)) : st;
+}
+
 /* --- the way up --- */
 
 static enum status check_neighbours(const struct hop *h)
@@ -110,13 +129,15 @@ static enum status check_neighbours(const struct hop *h)
     const struct path_unit *verify = layers_signer(m, PATH_VERIFY_UNIT),
                            *ra = layers_signer(m, PATH_RA_APPROVE);
     const char *to = verify ? verify->id : u->id;
+    const char *lot = m->request ? m->request->lot : m->poll->lot;
+    const char *meant = m->request ? m->request->to : m->poll->to;
     if (u->role != PATH_CA_SIGN && !unit_takes(u, 0, below))
         return bad_input(h, "signed by %s, from which this unit takes no messages", below);
-    if (u->role == PATH_CA_SIGN && !unit_stands(u, attach, verify->id, ra->id, m->request->lot))
+    if (u->role == PATH_CA_SIGN && !unit_stands(u, attach, verify->id, ra->id, lot))
         return bad_input(h, "%s, %s and %s may not stand together for lot \"%s\"", attach,
-                         verify->id, ra->id, m->request->lot);
-    if (strcmp(m->request->to, to))
-        return bad_input(h, "a message for %s, not for %s", m->request->to, to);
+                         verify->id, ra->id, lot);
+    if (strcmp(meant, to))
+        return bad_input(h, "a message for %s, not for %s", meant, to);
     return ST_OK;
 }
 
@@ -131,12 +152,29 @@ static enum status record(struct hop *h, struct ledger_entry *e)
     return ledger_add(h->u->ledger, e);
 }
 
-static enum status judge_up(struct hop *h, struct span attach_digest)
+/* A poll as it is, in a layer of this unit's. */
+static enum status pass_poll(const struct layers *m, enum path_role role, struct hop_answer *out)
+{
+    struct cmc_wrap wrap = {.inner = m->layer[0].der};
+    memcpy(wrap.tid, m->tid, CMC_TID);
+    cmc_wrap_put(&wrap, role, &out->content);
+    return ST_OK;
+}
+
+static enum status judge(struct hop *h, struct hop_answer *out)
+{
+    const struct hop_judge *j = h->judge;
+    if (h->m.request)
+        return j->up(h->u, &h->m, out, j->arg);
+    return j->poll ? j->poll(h->u, &h->m, out, j->arg) : pass_poll(&h->m, h->u->role, out);
+}
+
+static enum status judge_up(struct hop *h, const struct known *k)
 {
     struct unit *u = h->u;
     const struct cmc_request *r = h->m.request;
     struct hop_answer a = {.type = CMS_PKI_DATA};
-    enum status st = h->judge->up(u, &h->m, &a, h->judge->arg);
+    enum status st = judge(h, &a);
     if (st == ST_OK)
         st = cms_sign(u->signer, a.type, buf_span(&a.content), u->chain, u->n_chain, a.other,
                       a.n_other, clock_now(), &h->out);
@@ -147,11 +185,11 @@ static enum status judge_up(struct hop *h, struct span attach_digest)
     }
     struct ledger_entry e = {.kind = u->role == PATH_CA_SIGN ? LEDGER_LEAF : LEDGER_UP,
                              .unit = layers_signer(&h->m, PATH_ATTACH)->id,
-                             .part = (uint32_t)r->n,
-                             .lot = r->lot,
-                             .profile = r->profile,
+                             .part = r ? (uint32_t)r->n : k->part,
+                             .lot = r ? r->lot : h->m.poll->lot,
+                             .profile = r ? r->profile : h->m.poll->profile,
                              .owner = a.owner,
-                             .key = attach_digest};
+                             .key = r ? k->attach : (struct span){NULL, 0}};
     if (st == ST_OK)
         st = record(h, &e);
     buf_free(&a.content);
@@ -162,18 +200,22 @@ static enum status go_up(struct hop *h)
 {
     struct unit *u = h->u;
     const struct cms_layer *inner = &h->m.layer[h->m.n - 1];
-    struct known k = {
-        .attach = digest(inner->digest), .in = digest(h->m.layer[0].digest), .data = &h->out};
+    struct known k = {.attach = digest(inner->digest),
+                      .in = digest(h->m.layer[0].digest),
+                      .poll = h->m.request ? NULL : h->m.poll,
+                      .data = &h->out};
     enum status st = check_neighbours(h);
     if (st == ST_OK)
-        st = ledger_begin(u->ledger);
+        st = begin(h);
     if (st == ST_OK)
         st = ledger_by_tid(u->ledger, u->role == PATH_CA_SIGN ? LEDGER_LEAF : LEDGER_UP, tid(h),
                            inner->signer->id, each_up, &k);
     if (st == ST_OK && k.other_attach)
         st = bad_input(h, "the transactionId belongs to another message of the attaching unit");
+    if (st == ST_OK && k.poll && !k.asked && u->role != PATH_CA_SIGN)
+        st = bad_input(h, "a poll after a message that this unit did not let through");
     if (st == ST_OK && !k.found)
-        st = judge_up(h, k.attach);
+        st = judge_up(h, &k);
     if (st == ST_OK)
         return ledger_commit(u->ledger);
     ledger_abort(u->ledger);
@@ -203,14 +245,16 @@ static enum status wrap_down(struct hop *h, const struct known *asked)
 static enum status answer(struct hop *h, struct known *asked)
 {
     struct known before = {.answers = asked->answers, .data = &h->out};
+    size_t n = cmc_leaf_count(h->m.leaf);
     enum status st = ledger_by_tid(h->u->ledger, LEDGER_UP, tid(h), NULL, each_asked, asked);
     if (st != ST_OK)
         return st;
     if (!asked->found)
         return bad_input(h, "an answer to a message that this unit did not send");
-    if (cmc_leaf_count(h->m.leaf) != asked->part)
-        return bad_input(h, "an answer to %zu requests, not to the %u that were sent",
-                         cmc_leaf_count(h->m.leaf), (unsigned)asked->part);
+    /* A poll is answered for all that it asks after, or by one word. */
+    if (n != asked->part && !(asked->of_poll && n == 0))
+        return bad_input(h, "an answer to %zu requests, not to the %u that were sent", n,
+                         (unsigned)asked->part);
     st = ledger_by_tid(h->u->ledger, LEDGER_DOWN, tid(h), NULL, each_answer, &before);
     if (st != ST_OK)
         return st;
@@ -227,7 +271,7 @@ static enum status go_down(struct hop *h)
     if (!unit_takes(h->u, 1, h->m.layer[0].signer->id))
         return bad_input(h, "signed by %s, from which this unit takes no answers",
                          h->m.layer[0].signer->id);
-    enum status st = ledger_begin(h->u->ledger);
+    enum status st = begin(h);
     if (st == ST_OK)
         st = answer(h, &asked);
     if (st == ST_OK)
@@ -272,17 +316,29 @@ static enum status one(struct hop *h, struct span der)
         st = h->m.direction == LAYERS_UP ? go_up(h) : go_down(h);
     if (st == ST_OK) {
         emit(h);
-        progress_step(
-            (long)(h->m.direction == LAYERS_UP ? h->m.request->n : cmc_leaf_count(h->m.leaf)));
+        progress_step(h->m.leaf      ? (long)cmc_leaf_count(h->m.leaf)
+                      : h->m.request ? (long)h->m.request->n
+                                     : 0);
     }
     layers_close(&h->m);
     return st;
 }
 
+/* What was recorded is signed for while nothing is there to read. */
+static enum pem_result take(struct hop *h, struct pem *in, struct pem_block *b, enum status *st)
+{
+    enum pem_result got = pem_next(in, b, 0);
+    if (got != PEM_WAIT)
+        return got;
+    *st = head_wait(h->u, 0);
+    return *st == ST_OK ? pem_next(in, b, 1) : PEM_WAIT;
+}
+
 static enum status next(struct hop *h, struct pem *in, int *more)
 {
     struct pem_block b;
-    switch (pem_next(in, &b, 1)) {
+    enum status st = ST_OK;
+    switch (take(h, in, &b, &st)) {
     case PEM_BLOCK:
         h->line = b.line;
         if (!strcmp(b.label, "CMS"))
@@ -299,7 +355,7 @@ static enum status next(struct hop *h, struct pem *in, int *more)
         break;
     }
     *more = 0;
-    return ST_OK;
+    return st;
 }
 
 enum status hop_run(struct unit *u, enum hop_pin pin, const struct hop_judge *judge)
@@ -307,10 +363,14 @@ enum status hop_run(struct unit *u, enum hop_pin pin, const struct hop_judge *ju
     struct hop h = {.u = u, .judge = judge, .pin = pin};
     struct pem *in = pem_open(0, CMS_MAX, PEM_STRICT);
     enum status st = ST_OK;
-    for (int more = 1; more && st == ST_OK;)
+    for (int more = 1; more && st == ST_OK;) {
         st = next(&h, in, &more);
+        if (st == ST_OK)
+            st = head_due(u);
+    }
     if (st == ST_OK)
         st = pem_ended(in);
+    st = head_end(u, st);
     pem_close(in);
     buf_free(&h.out);
     return st;
