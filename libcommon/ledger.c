@@ -94,6 +94,7 @@ void ledger_close(struct ledger *l)
     EVP_MD_free(l->sha256);
     ledger_seen_free(l);
     buf_free(&l->scratch);
+    buf_free(&l->prefix);
     free(l->kept);
     free(l->path);
     free(l->unit);

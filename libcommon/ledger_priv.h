@@ -49,6 +49,8 @@ enum ledger_sql {
     LEDGER_SQL_REVOKED,
     LEDGER_SQL_ALLOWED,
     LEDGER_SQL_USED,
+    LEDGER_SQL_MARKS,
+    LEDGER_SQL_INDEXED,
     LEDGER_SQL_QUOTAS,
     LEDGER_SQL_QUOTA_WRONG,
     LEDGER_SQL_SCAN,
@@ -78,9 +80,20 @@ struct ledger {
     EVP_MD *sha256;
     EVP_MD_CTX *md;
     struct buf scratch;
+    struct buf prefix; /* what prefix_hash is of: names in a row begin alike */
+    unsigned char prefix_hash[LEDGER_HASH];
     struct ledger_fresh *fresh; /* of ledger_seen.c; NULL until the first look-up */
     void *kept;                 /* the octets of the last entry that was handed out */
 };
+
+/* What the entries say of index and quotas, added up. */
+struct ledger_sums {
+    uint64_t secret[3], marks, quotas;
+};
+int ledger_sums_start(struct ledger_sums *s);
+void ledger_sum_entry(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);
+/* 1: index and quotas are what the entries make them; 0 after a warning. */
+int ledger_sums_fit(struct ledger *l, const struct ledger_sums *s);
 
 /* A row of the table writer. */
 struct ledger_writer {
@@ -113,6 +126,9 @@ void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
 enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e);
 /* Whether the index has it; -1 after a warning. */
 int ledger_seen_has(struct ledger *l, const struct ledger_entry *e);
+/* The marks under which the index has it; they may be alike. */
+void ledger_seen_marks(struct ledger *l, const struct ledger_entry *e, int64_t *key,
+                       int64_t *other);
 /* At the start and end of a transaction. changed: what it added did not stay. */
 void ledger_seen_forget(struct ledger *l, int changed);
 void ledger_seen_free(struct ledger *l);

@@ -42,11 +42,18 @@ static int64_t key_mark(struct span key)
  * the mark as they are, behind a hash of those before. */
 static int64_t device_mark(struct ledger *l, const char *device)
 {
-    unsigned char hash[LEDGER_HASH];
     size_t n = strlen(device), tail = n < 4 ? n : 4;
-    ledger_hash_text(l, (struct span){(const unsigned char *)device, n - tail}, hash);
-    memcpy(hash + 4, device + n - tail, tail);
-    return first_octets(hash, 4 + tail);
+    struct span head = {(const unsigned char *)device, n - tail};
+    unsigned char mark[8];
+    if (!l->prefix.d || !buf_same(head, buf_span(&l->prefix))) {
+        ledger_hash_text(l, head, l->prefix_hash);
+        buf_reset(&l->prefix);
+        buf_room(&l->prefix, 1);
+        buf_put(&l->prefix, head.p, head.n);
+    }
+    memcpy(mark, l->prefix_hash, 4);
+    memcpy(mark + 4, device + n - tail, tail);
+    return first_octets(mark, 4 + tail);
 }
 
 void ledger_seen_forget(struct ledger *l, int changed)
@@ -220,10 +227,10 @@ static enum status move_all(struct ledger *l)
 }
 
 /* What counted is asked for with its key: one mark will do. */
-static int64_t other_mark(struct ledger *l, const struct ledger_entry *e)
+void ledger_seen_marks(struct ledger *l, const struct ledger_entry *e, int64_t *key, int64_t *other)
 {
-    return e->kind == LEDGER_COUNTED ? key_mark(e->key)
-                                     : device_mark(l, e->device ? e->device : "");
+    *key = key_mark(e->key);
+    *other = e->kind == LEDGER_COUNTED ? *key : device_mark(l, e->device ? e->device : "");
 }
 
 enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e)
@@ -236,7 +243,8 @@ enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e)
     sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_FRESH_ADD);
     if (!st)
         return ST_TEMP;
-    int64_t key = key_mark(e->key), device = other_mark(l, e);
+    int64_t key, device;
+    ledger_seen_marks(l, e, &key, &device);
     sqlite3_bind_int64(st, 1, e->id);
     sqlite3_bind_int64(st, 2, key);
     sqlite3_bind_int64(st, 3, device);
@@ -382,6 +390,8 @@ static int has_mark(struct ledger *l, int64_t mark, int64_t entry)
 
 int ledger_seen_has(struct ledger *l, const struct ledger_entry *e)
 {
-    int has = has_mark(l, key_mark(e->key), e->id);
-    return has > 0 ? has_mark(l, other_mark(l, e), e->id) : has;
+    int64_t key, other;
+    ledger_seen_marks(l, e, &key, &other);
+    int has = has_mark(l, key, e->id);
+    return has > 0 ? has_mark(l, other, e->id) : has;
 }

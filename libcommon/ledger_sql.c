@@ -77,11 +77,14 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_ALLOWED] = ALL " FROM entry WHERE device = ?1 AND kind >= 22 AND kind IN (22, 23)"
                                " AND owner = ?2 AND profile = ?3 ORDER BY id",
     [LEDGER_SQL_USED] = "SELECT used FROM quota WHERE owner = ?1 AND lot = ?2",
+    [LEDGER_SQL_MARKS] = "SELECT mark, entry FROM seen UNION ALL SELECT key, entry FROM fresh"
+                         " UNION ALL SELECT device, entry FROM fresh WHERE device <> key",
+    [LEDGER_SQL_INDEXED] = ALL " FROM entry WHERE kind IN (12, 14) ORDER BY id",
     [LEDGER_SQL_QUOTAS] = "SELECT owner, lot, used FROM quota",
     [LEDGER_SQL_QUOTA_WRONG] =
-        "SELECT q.owner, q.lot, q.used, e.used FROM quota q LEFT JOIN (SELECT ifnull(owner, '') AS"
-        " owner, ifnull(lot, '') AS lot, count(*) AS used FROM entry WHERE kind = 14 GROUP BY 1, 2)"
-        " e ON e.owner = q.owner AND e.lot = q.lot WHERE e.used IS NOT q.used LIMIT 1",
+        "SELECT owner, lot, sum(said), sum(held) FROM (SELECT owner, lot, used AS said, 0 AS held"
+        " FROM quota UNION ALL SELECT coalesce(owner, ''), coalesce(lot, ''), 0, 1 FROM entry"
+        " WHERE kind = 14) AS q GROUP BY owner, lot HAVING sum(said) <> sum(held) LIMIT 1",
     [LEDGER_SQL_SCAN] = ALL " FROM entry" FILTER("id") " ORDER BY id",
     [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE " FROM entry" FILTER("id") " ORDER BY id",
     [LEDGER_SQL_SCAN_RARE] = ALL " FROM entry WHERE id IN (SELECT id FROM entry" FILTER("+id") //

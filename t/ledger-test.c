@@ -1,4 +1,5 @@
-/* ledger-test PATH UNIT VERB [ARGUMENT...]: drives the ledger from t/ledger.bats. */
+/* ledger-test PATH UNIT VERB [ARGUMENT...]: drives the ledger from t/ledger.bats. UNIT "-": for
+ * reading. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,178 @@ static void abort_one(void)
     must(ledger_commit(ledger));
 }
 
+/* count OWNER LOT FIRST N [KEY]: what counts for a lot, unless it does already; a transaction each.
+ */
+static void count(void)
+{
+    long first = number(2, 0), n = number(3, 1);
+    for (long i = first; i < first + n; i++) {
+        char name[64];
+        int yes = 0;
+        int64_t used;
+        snprintf(name, sizeof name, "d%ld", i);
+        struct ledger_identity who = {.owner = word[0], .profile = "p", .device = name};
+        who.key = (struct span){(unsigned char *)name, strlen(name)};
+        if (word[4])
+            who.key = (struct span){(unsigned char *)word[4], strlen(word[4])};
+        struct ledger_entry e = {.kind = LEDGER_COUNTED,
+                                 .owner = word[0],
+                                 .lot = word[1],
+                                 .profile = "p",
+                                 .device = name,
+                                 .key = who.key};
+        must(ledger_begin(ledger));
+        must(ledger_expect(ledger, LEDGER_COUNTED, &who, 1));
+        must(ledger_is_counted(ledger, word[1], &who, &yes));
+        if (!yes)
+            must(ledger_add(ledger, &e));
+        must(ledger_counted(ledger, word[0], word[1], &used));
+        must(ledger_commit(ledger));
+        printf("%s %lld\n", yes ? "again" : "counted", (long long)used);
+    }
+}
+
+/* put KIND [FIELD=VALUE...]: one entry. */
+static void put(void)
+{
+    unsigned char t[16];
+    struct ledger_entry e = {.kind = (enum ledger_kind)number(0, 0)};
+    for (int i = 1; word[i]; i++) {
+        char *value = strchr(word[i], '=') + 1;
+        struct span octets = {(unsigned char *)value, strlen(value)};
+        switch (word[i][0]) {
+        case 'd':
+            e.device = value;
+            break;
+        case 'k':
+            e.key = octets;
+            break;
+        case 'l':
+            e.lot = value;
+            break;
+        case 'n':
+            e.note = value;
+            break;
+        case 'o':
+            e.owner = value;
+            break;
+        case 'p':
+            e.profile = value;
+            break;
+        case 's':
+            e.serial = octets;
+            break;
+        case 't':
+            e.tid = name16(t, value, 0);
+            break;
+        case 'u':
+            e.unit = value;
+            break;
+        default:
+            exit(ST_USAGE);
+        }
+    }
+    must(ledger_begin(ledger));
+    must(ledger_add(ledger, &e));
+    must(ledger_commit(ledger));
+}
+
+static void show(const struct ledger_entry *e)
+{
+    int n = 0;
+    if (e->id)
+        print(e, &n);
+}
+
+/* newest KIND [NOTE] */
+static void newest(void)
+{
+    struct ledger_entry e;
+    must(ledger_newest(ledger, (enum ledger_kind)number(0, 0), word[1], &e));
+    show(&e);
+}
+
+/* revoked SERIAL ISSUER */
+static void revoked(void)
+{
+    struct ledger_entry e;
+    must(ledger_revoked(ledger, (struct span){(unsigned char *)word[0], strlen(word[0])}, word[1],
+                        &e));
+    show(&e);
+}
+
+static void held(void)
+{
+    int n = 0;
+    must(ledger_held(ledger, print, &n));
+}
+
+/* allowed OWNER PROFILE DEVICE */
+static void allowed(void)
+{
+    int n = 0;
+    must(ledger_allowed(ledger, word[0], word[1], word[2], print, &n));
+}
+
+/* scan KINDS AFTER LAST [FIELD=VALUE]: KINDS as digits, joined by commas; "bare": without data. */
+static void scan(void)
+{
+    struct ledger_filter f = {.after = number(1, 0), .last = number(2, 0)};
+    unsigned char t[16];
+    int n = 0;
+    for (char *k = strtok(word[0], ","); k; k = strtok(NULL, ","))
+        f.kinds |= 1u << atoi(k);
+    for (int i = 3; word[1] && word[2] && word[i]; i++) {
+        char *value = strchr(word[i], '=');
+        value = value ? value + 1 : word[i];
+        f.no_data |= word[i][0] == 'b';
+        f.device = word[i][0] == 'd' ? value : f.device;
+        f.lot = word[i][0] == 'l' ? value : f.lot;
+        f.owner = word[i][0] == 'o' ? value : f.owner;
+        f.profile = word[i][0] == 'p' ? value : f.profile;
+        f.unit = word[i][0] == 'u' ? value : f.unit;
+        f.since = word[i][0] == 'S' ? atol(value) : f.since;
+        f.until = word[i][0] == 'U' ? atol(value) : f.until;
+        if (word[i][0] == 's')
+            f.serial = (struct span){(unsigned char *)value, strlen(value)};
+        if (word[i][0] == 't')
+            f.tid = name16(t, value, 0);
+    }
+    must(ledger_scan(ledger, &f, print, &n));
+}
+
+/* stand SINCE: and each link as it is recorded */
+static void stand(void)
+{
+    struct ledger_stand s;
+    unsigned char hash[32];
+    must(ledger_stand(ledger, number(0, 0), &s));
+    printf("entry %lld\n", (long long)s.entry);
+    for (size_t i = 0; i < s.n; i++) {
+        const struct ledger_link *at = &s.links[i];
+        int there = ledger_link(ledger, at->writer, at->n, hash);
+        printf("writer %lld n %lld %s\n", (long long)at->writer, (long long)at->n,
+               there == 1 && !memcmp(hash, at->hash, sizeof hash) ? "linked" : "other");
+    }
+    ledger_stand_free(&s);
+}
+
+/* link WRITER N */
+static void link_at(void)
+{
+    unsigned char hash[32] = {0};
+    int there = ledger_link(ledger, number(0, 1), number(1, 1), hash);
+    printf("%d ", there);
+    for (size_t i = 0; i < sizeof hash; i++)
+        printf("%02X", hash[i]);
+    printf("\n");
+}
+
+static void unit(void)
+{
+    printf("%s\n", ledger_unit(ledger));
+}
+
 static void nothing(void)
 {
 }
@@ -330,17 +503,21 @@ int main(int argc, char **argv)
     static const struct {
         const char *verb;
         void (*run)(void);
-    } verbs[] = {{"open", nothing},      {"issue", issue},   {"bench", bench},
-                 {"one", one},           {"device", device}, {"key", key},
-                 {"tid", tid},           {"ask", ask},       {"answer", answer},
-                 {"close", close_run},   {"run", run_state}, {"unanswered", unanswered},
-                 {"messages", messages}, {"verify", verify}, {"hold", hold},
-                 {"abort", abort_one}};
+    } verbs[] = {{"open", nothing},      {"issue", issue},     {"bench", bench},
+                 {"one", one},           {"device", device},   {"key", key},
+                 {"tid", tid},           {"ask", ask},         {"answer", answer},
+                 {"close", close_run},   {"run", run_state},   {"unanswered", unanswered},
+                 {"messages", messages}, {"verify", verify},   {"hold", hold},
+                 {"abort", abort_one},   {"count", count},     {"put", put},
+                 {"newest", newest},     {"revoked", revoked}, {"held", held},
+                 {"allowed", allowed},   {"scan", scan},       {"stand", stand},
+                 {"link", link_at},      {"unit", unit}};
     if (argc < 4)
         return ST_USAGE;
     diag_program("ledger-test");
     io_init();
-    must(ledger_open(argv[1], argv[2], &ledger));
+    must(strcmp(argv[2], "-") ? ledger_open(argv[1], argv[2], &ledger)
+                              : ledger_open_reader(argv[1], &ledger));
     word = argv + 4;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[3], verbs[i].verb)) {

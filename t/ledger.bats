@@ -312,6 +312,219 @@ plainly() {
     [[ ${#lines[@]} = 1 && ${lines[0]} = '2 kind=3 '* ]]
 }
 
+@test "the same identity counts once, and each lot of each owner for itself" {
+    run -0 ledger count acme l1 0 3
+    [ "$output" = $'counted 1\ncounted 2\ncounted 3' ]
+    run -0 ledger count acme l1 2 2
+    [ "$output" = $'again 3\ncounted 4' ]
+    run -0 ledger count acme l1 2 1 another-key
+    [ "$output" = 'counted 5' ]
+    run -0 ledger count other l1 0 1
+    [ "$output" = 'counted 1' ]
+    run -0 ledger count acme l2 0 1
+    [ "$output" = 'counted 1' ]
+    whole 7
+}
+
+@test "what counts is exact across processes" {
+    for i in 1 2 3; do
+        ledger count acme l1 0 200 > "said$i" &
+    done
+    wait
+    [ "$(cat said* | grep -c counted)" = 200 ]
+    [ "$(sqlite3 l.db 'SELECT * FROM quota')" = 'acme|l1|200' ]
+    whole 200
+}
+
+@test "a quota that was set back is found" {
+    ledger count acme l1 0 3 > /dev/null
+    sqlite3 l.db 'UPDATE quota SET used = 1'
+    run -3 ledger verify
+    [ "$output" = \
+        'ledger-test: l.db: the quota of lot "l1" of owner "acme" says 1, its entries 3' ]
+    sqlite3 l.db 'DELETE FROM quota'
+    run -3 ledger verify
+    [[ $output = *' says 0, its entries 3' ]]
+}
+
+@test "an index that holds what no entry has is found" {
+    ledger issue a 10 > /dev/null
+    sqlite3 l.db 'INSERT INTO seen VALUES (1, 7)'
+    run -3 ledger verify
+    [ "$output" = 'ledger-test: l.db: the index holds what no entry has' ]
+}
+
+@test "a revoked certificate is found by serial number and issuer" {
+    ledger put 12 serial=S1 note=ca1
+    ledger put 19 serial=S1 note=ca1 device=d1
+    ledger put 19 serial=S2 note=ca2 device=d2
+    run -0 ledger revoked S1 ca1
+    [ "$output" = '2 kind=19 part=0 device=d1 owner=- data=0' ]
+    run -0 ledger revoked S1 ca2
+    [ -z "$output" ]
+    run -0 ledger revoked S3 ca1
+    [ -z "$output" ]
+}
+
+@test "the newest of a kind is found, of any note or of one" {
+    ledger put 20 note=ca1
+    ledger put 20 note=ca2
+    ledger put 20 note=ca1
+    ledger put 21
+    run -0 ledger newest 20
+    [[ $output = '3 kind=20 '* ]]
+    run -0 ledger newest 20 ca2
+    [[ $output = '2 kind=20 '* ]]
+    run -0 ledger newest 20 ca3
+    [ -z "$output" ]
+    run -0 ledger newest 21
+    [[ $output = '4 kind=21 '* ]]
+}
+
+@test "what waits and what was allowed are found" {
+    ledger put 15 tid=a
+    ledger put 22 owner=acme profile=p device=d1
+    ledger put 23 owner=acme profile=p device=d1
+    ledger put 23 owner=acme profile=q device=d1
+    ledger put 15 tid=b
+    run -0 ledger held
+    [[ ${#lines[@]} = 2 && ${lines[0]} = '1 kind=15 '* && ${lines[1]} = '5 kind=15 '* ]]
+    run -0 ledger allowed acme p d1
+    [[ ${#lines[@]} = 2 && ${lines[0]} = '2 kind=22 '* && ${lines[1]} = '3 kind=23 '* ]]
+    run -0 ledger allowed other p d1
+    [ -z "$output" ]
+}
+
+@test "a scan gives what its filter asks for, in the order of the entries" {
+    CERTLINE_CLOCK=1800000000 ledger put 12 owner=acme lot=l1 device=d1 serial=S1 unit=a1 tid=x
+    CERTLINE_CLOCK=1800000100 ledger put 12 owner=acme lot=l2 device=d2 serial=S2 profile=p
+    CERTLINE_CLOCK=1800000200 ledger put 19 owner=acme lot=l1 device=d1 serial=S1
+    CERTLINE_CLOCK=1800000300 ledger put 20
+    ids() { # IDS ARGUMENT...: of `scan`
+        run -0 --separate-stderr ledger scan "${@:2}"
+        [ "$(echo "$output" | cut -d' ' -f1 | xargs)" = "$1" ]
+    }
+    ids '1 2 3 4' ''
+    ids '1 2' 12
+    ids '3 4' 19,20
+    ids '1 3' 12,19 0 0 device=d1
+    ids '3' 19 0 0 serial=S1
+    ids '1' '' 0 0 unit=a1
+    ids '1' '' 0 0 tid=x
+    ids '1 3' '' 0 0 lot=l1
+    ids '2' '' 0 0 profile=p
+    ids '' '' 0 0 owner=other
+    ids '2 3' '' 1 3
+    ids '4' 19,20 3
+    ids '2 3' '' 0 0 S=1800000100 U=1800000300
+    ids '1 2' 12 0 0 bare
+}
+
+@test "a scan without data is one" {
+    ledger issue a 2 > /dev/null
+    run -0 ledger scan 12 0 0 bare
+    [[ ${#lines[@]} = 2 && ${lines[0]} = *' data=0' ]]
+    run -0 ledger scan 12 0 0
+    [[ ${lines[0]} = *' data=600' ]]
+}
+
+@test "the chains stand where their last entries are" {
+    run -0 ledger stand 0
+    [ "$output" = 'entry 0' ]
+    ledger issue a 200 > /dev/null
+    ledger issue b 3 > /dev/null
+    run -0 ledger stand 0
+    [ "$output" = $'entry 203\nwriter 1 n 200 linked\nwriter 2 n 3 linked' ]
+    run -0 ledger stand 200
+    [ "$output" = $'entry 203\nwriter 2 n 3 linked' ]
+    run -0 ledger stand 203
+    [ "$output" = 'entry 203' ]
+}
+
+@test "every link is found, and none that is not there" {
+    for i in 1 2 3; do
+        ledger issue "p$i-" 320 > /dev/null &
+    done
+    wait
+    for at in 1 2 63 64 65 66 128 129 319 320; do
+        for writer in 1 3; do
+            run -0 ledger link "$writer" "$at"
+            [ "$output" = "1 $(sqlite3 l.db \
+                "SELECT hex(hash) FROM entry WHERE writer = $writer AND n = $at")" ]
+        done
+    done
+    for at in '1 0' '1 321' '4 1' '0 1'; do
+        # shellcheck disable=SC2086 # writer and number
+        run -0 ledger link $at
+        [ "${output%% *}" = 0 ]
+    done
+}
+
+@test "a reader takes any unit's ledger, makes none and leaves no trace" {
+    run -2 ledger-test no.db - open
+    [ "$output" = 'ledger-test: no.db: No such file or directory' ]
+    [ ! -e no.db ]
+    ledger issue a 70 > /dev/null
+    run -0 ledger-test l.db - unit
+    [ "$output" = u ]
+    run -0 ledger-test l.db - verify
+    [ "$output" = 70 ]
+    run -0 ledger-test l.db - link 1 70
+    [[ $output = '1 '* ]]
+}
+
+# A ledger as the first format has it, with 200 certificates.
+old() {
+    ledger issue a 200 > /dev/null
+    sqlite3 l.db 'DROP TRIGGER entry_counted; DROP TABLE quota; DROP INDEX entry_tid;
+        DROP INDEX entry_rare; DROP INDEX entry_revoked; DROP INDEX entry_allowed;
+        DROP INDEX entry_link; CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;
+        UPDATE meta SET value = 1 WHERE name = "format"; PRAGMA user_version = 1'
+}
+
+@test "a ledger of the first format is brought up to date when its unit opens it" {
+    ledger open
+    sqlite3 l.db .schema > new
+    rm l.db
+    old
+    ledger issue b 1 > /dev/null
+    [ "$(sqlite3 l.db 'PRAGMA user_version')" = 2 ]
+    sqlite3 l.db .schema | sort | diff - <(sort new)
+    [ "$(sqlite3 l.db "SELECT value FROM meta WHERE name = 'format'")" = 2 ]
+    run -0 ledger link 1 200
+    [[ $output = '1 '* ]]
+    whole 201
+}
+
+@test "processes that bring the same ledger up to date at the same moment all succeed" {
+    old
+    for i in 1 2 3 4; do
+        ledger issue "p$i-" 1 > "said$i" &
+    done
+    wait
+    [ "$(cat said* | grep -c .)" = 4 ]
+    whole 204
+}
+
+@test "an upgrade that has no room leaves the ledger as it was" {
+    old
+    sqlite3 l.db 'PRAGMA wal_checkpoint(TRUNCATE)' > /dev/null
+    size=$(($(stat -c %s l.db) / 1024))
+    run -4 --separate-stderr bash -c "trap '' XFSZ; ulimit -f 8; exec ledger-test l.db u issue b 1"
+    [ "$size" -gt 8 ]
+    [ "$(sqlite3 l.db 'PRAGMA user_version')" = 1 ]
+    whole 200
+}
+
+@test "a reader reads the first format as it is" {
+    old
+    run -0 ledger-test l.db - verify
+    [ "$output" = 200 ]
+    run -0 ledger-test l.db - scan 20,21
+    [ -z "$output" ]
+    [ "$(sqlite3 l.db 'PRAGMA user_version')" = 1 ]
+}
+
 @test "entries of a transaction are found by kind" {
     ledger ask r1 2 2
     run -0 ledger tid 4 r1 1
