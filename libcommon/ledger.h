@@ -20,7 +20,8 @@ enum ledger_kind {
     LEDGER_RUN_CLOSE = 2, /* attach: run; status = blocks that could not be read, part = blocks read */
     LEDGER_SENT = 3,      /* attach: a message: tid, run, lot, profile, key = senderNonce, digest_out, data = DER */
     LEDGER_ASKED = 4,     /* attach: a device of it: tid, part, device, key = hash of its key */
-    LEDGER_ANSWER = 5,    /* attach: the answer to tid: digest_in */
+    LEDGER_ANSWER = 5,    /* attach: the answer that decides tid: run, digest_in, digest_out = of the LEDGER_SENT or
+                             LEDGER_POLL that it answers */
     LEDGER_RECEIVED = 6,  /* attach: a certificate: tid, part, device, serial, data = DER */
     LEDGER_DELIVERED = 7, /* attach: it is on the device, read back: tid, part, device */
     LEDGER_REFUSED = 8,   /* attach: tid, part, device, status = failInfo, note = why */
@@ -39,8 +40,8 @@ enum ledger_kind {
     LEDGER_GRANT = 16,    /* ra-approve: what a person decided: tid, unit, lot, digest_in as of LEDGER_HELD, device = the
                              person's id, key = hash of the person's key, status = 0 granted, 2 refused, note = why,
                              data = CMS */
-    LEDGER_PENDING = 17,  /* attach: the answer says pending: tid, digest_in, serial = pendToken, key = the leaf's
-                             senderNonce, status = when to ask again */
+    LEDGER_PENDING = 17,  /* attach: the answer says pending: tid, run, digest_in and digest_out as of LEDGER_ANSWER,
+                             serial = pendToken, key = the leaf's senderNonce, status = when to ask again */
     LEDGER_POLL = 18,     /* attach: a poll: tid, run, lot, profile, key = senderNonce, digest_out, data = DER */
     LEDGER_REVOKED = 19,  /* ca-sign: a certificate: unit, owner, lot, profile, device, key, serial, status = reasonCode,
                              note = as of its LEDGER_ISSUED, data = who and why, UTF-8 */
