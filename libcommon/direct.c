@@ -96,10 +96,16 @@ static enum status issue(struct job *j, struct span ca)
     struct issue_request q = {.profile = j->profile, .owner = "", .lot = ""};
     struct issue_result result = {0};
     struct buf pem = {0};
+    unsigned char key[X509_HASH];
     name_device(j);
     q.asked = j->asked;
     q.asked.device = (char *)j->device.d;
+    const struct ledger_identity who = {
+        q.owner, profile_name(q.profile), q.asked.device, {key, sizeof key}};
+    x509_key_hash(q.asked.spki, key);
     enum status st = ledger_begin(j->u->ledger);
+    if (st == ST_OK)
+        st = ledger_expect(j->u->ledger, LEDGER_ISSUED, &who, 1);
     if (st == ST_OK)
         st = issue_certificate(&by, &q, &result);
     if (st == ST_OK)

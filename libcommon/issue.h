@@ -2,8 +2,10 @@
  * record.
  *
  * A request's identity is (issuer, owner, profile, device, key). The same identity again gives the
- * recorded certificate again, except inside the profile's renew-before window. One key belongs to
- * one device. */
+ * recorded certificate again, except inside the profile's renew-before window; a revoked one is
+ * refused. One key belongs to one device. A device with a new key is served by the profile's
+ * reissue rule, or once because a person allowed it (LEDGER_ALLOWED); LEDGER_REISSUED says which.
+ */
 #ifndef ISSUE_H
 #define ISSUE_H
 
@@ -16,6 +18,13 @@ struct issue_ca {
     struct span certificate; /* DER of the CA's certificate; empty: self-signed */
     struct ledger *ledger;
 };
+
+/* The note of what this CA issued, revoked and listed: its key's identifier (RFC 5280, 4.2.1.2
+ * (1)), hex. */
+#define ISSUE_CA_ID 41
+void issue_ca_id(struct signer *ca, char hex[ISSUE_CA_ID]);
+/* For ledger_lock: keeps what revokes and what lists of one CA apart. Borrowed from `hex`. */
+struct span issue_ca_lock(const char hex[ISSUE_CA_ID]);
 
 struct issue_request {
     const struct profile *profile;
