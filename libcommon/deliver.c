@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "diag.h"
+#include "head.h"
 #include "io.h"
 #include "progress.h"
 
@@ -290,7 +291,7 @@ enum status deliver_run(struct unit *u, const struct deliver_options *o, struct 
     struct deliver d = {.u = u, .o = o};
     enum status st = ST_OK;
     int cut = 0, more = 1;
-    for (; more && st == ST_OK; got = more && st == ST_OK ? pem_next(in, b, 1) : got) {
+    while (more && st == ST_OK) {
         if (got == PEM_BLOCK) {
             st = block(&d, b);
         } else if (got == PEM_BAD) {
@@ -301,8 +302,12 @@ enum status deliver_run(struct unit *u, const struct deliver_options *o, struct 
             st = got == PEM_FAIL ? ST_TEMP : ST_OK;
             more = 0;
         }
+        if (more && st == ST_OK)
+            st = head_due(u);
+        if (more && st == ST_OK)
+            st = head_next(u, 0, in, b, &got);
     }
-    st = status_worse(st, late_flush(&d));
+    st = head_end(u, status_worse(st, late_flush(&d)));
     /* A message that cannot be trusted decides the exit by itself. */
     if (st != ST_INPUT || cut)
         st = end(&d, in, st);

@@ -13,7 +13,6 @@
 #include "diag.h"
 #include "head_asn1.h"
 #include "io.h"
-#include "pem.h"
 
 #define STOP_POLL_MS 1000
 
@@ -150,6 +149,15 @@ enum status head_wait(struct unit *u, int fd)
             break;
         st = head_due(u);
     }
+    return st;
+}
+
+enum status head_next(struct unit *u, int fd, struct pem *in, struct pem_block *out,
+                      enum pem_result *got)
+{
+    enum status st = ST_OK;
+    while ((*got = pem_next(in, out, 0)) == PEM_WAIT && st == ST_OK)
+        st = head_wait(u, fd);
     return st;
 }
 

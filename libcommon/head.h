@@ -20,6 +20,7 @@
 
 #include "cms.h"
 #include "ledger.h"
+#include "pem.h"
 #include "unit.h"
 
 /* Between two transactions: signs and records a head when the last one of this process is older
@@ -27,6 +28,9 @@
 enum status head_due(struct unit *u);
 /* Waits until fd can be read, and makes the heads that become due meanwhile. */
 enum status head_wait(struct unit *u, int fd);
+/* pem_next that waits, and makes the heads that become due meanwhile. */
+enum status head_next(struct unit *u, int fd, struct pem *in, struct pem_block *out,
+                      enum pem_result *got);
 /* At the end of a run, whose status is `st`: a head if anything was recorded since the last one,
  * unless the unit ends because something is not available. The worse of both. */
 enum status head_end(struct unit *u, enum status st);

@@ -324,21 +324,12 @@ static enum status one(struct hop *h, struct span der)
     return st;
 }
 
-/* What was recorded is signed for while nothing is there to read. */
-static enum pem_result take(struct hop *h, struct pem *in, struct pem_block *b, enum status *st)
-{
-    enum pem_result got = pem_next(in, b, 0);
-    if (got != PEM_WAIT)
-        return got;
-    *st = head_wait(h->u, 0);
-    return *st == ST_OK ? pem_next(in, b, 1) : PEM_WAIT;
-}
-
 static enum status next(struct hop *h, struct pem *in, int *more)
 {
     struct pem_block b;
-    enum status st = ST_OK;
-    switch (take(h, in, &b, &st)) {
+    enum pem_result got;
+    enum status st = head_next(h->u, 0, in, &b, &got);
+    switch (got) {
     case PEM_BLOCK:
         h->line = b.line;
         if (!strcmp(b.label, "CMS"))

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "csr.h"
 #include "diag.h"
+#include "head.h"
 #include "io.h"
 #include "progress.h"
 
@@ -112,6 +113,7 @@ enum status intake_send(struct intake *w)
         pem_put(&pem, "CMS", message.d, message.n);
         io_stdout(pem.d, pem.n);
         progress_step((long)w->n);
+        st = head_due(w->u);
     }
     free(r.items);
     buf_free(&content);
@@ -233,7 +235,7 @@ enum status intake_work(struct unit *u, const struct intake_options *o,
     if (sent == ST_OK && (st == ST_OK || st == ST_INPUT) && w.blocks)
         sent = close_run(&w);
     diag_note("%lld blocks, %lld of them unreadable", (long long)w.blocks, (long long)w.unreadable);
-    st = status_worse(st, sent);
+    st = head_end(u, status_worse(st, sent));
     if (st == ST_OK && w.unreadable)
         st = ST_INPUT;
     io_unlock(lock);

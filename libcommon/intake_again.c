@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "diag.h"
+#include "head.h"
 #include "io.h"
 #include "progress.h"
 
@@ -100,7 +101,7 @@ enum status intake_runs_close(struct unit *u, const struct intake_runs *runs, co
     }
     io_unlock(lock);
     free(path);
-    return st;
+    return head_end(u, st);
 }
 
 /* --- sending again --- */

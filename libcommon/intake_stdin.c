@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "head.h"
 
 struct source {
     struct pem *in;
@@ -40,7 +41,7 @@ static enum status feed(struct intake *w, void *arg)
 {
     struct source *s = arg;
     enum status st = ST_OK;
-    for (;; s->got = pem_next(s->in, s->block, !w->n)) {
+    for (;; s->got = pem_next(s->in, s->block, 0)) {
         switch (s->got) {
         case PEM_BLOCK:
             st = take(w, s->block);
@@ -50,6 +51,8 @@ static enum status feed(struct intake *w, void *arg)
             break;
         case PEM_WAIT: /* nothing more is there to read: do not let those wait that are */
             st = intake_send(w);
+            if (st == ST_OK)
+                st = head_wait(w->u, 0);
             break;
         case PEM_FAIL:
             diag_warn("stdin: %s", strerror(errno));
