@@ -16,8 +16,8 @@ MODULES = status diag alloc buf clock io launch opt progress \
 	p11 p11key p11prov signer \
 	x509 csr anchor path profile enroll \
 	cms cmc layers crl \
-	lot ledger issue store schedule \
-	unit head judge direct revoke intake deliver hop
+	lot ledger issue store schedule prune \
+	unit head judge direct revoke approve intake deliver hop
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))
 

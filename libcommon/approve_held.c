@@ -1,0 +1,187 @@
+/* Messages that wait: found again in the ledger. */
+#include "approve_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "diag.h"
+
+#define ID_DIGITS 8 /* at the least */
+
+static int octets(struct span from, unsigned char *to, size_t n)
+{
+    if (from.n != n)
+        return 0;
+    memcpy(to, from.p, n);
+    return 1;
+}
+
+struct search {
+    struct span message; /* this one; empty: the newest */
+    struct approve_held *h;
+    int found, changed;
+};
+
+/* The newest entry comes last. */
+static int take(const struct ledger_entry *e, void *arg)
+{
+    struct search *s = arg;
+    struct approve_held *h = s->h;
+    if (s->message.n && !buf_same(e->digest_in, s->message)) {
+        s->changed = s->found;
+        return 1;
+    }
+    approve_held_free(h);
+    s->found = octets(e->tid, h->tid, CMC_TID) && octets(e->digest_in, h->message, CMS_DIGEST) &&
+               octets(e->serial, h->token, CMC_TOKEN);
+    s->changed = 0;
+    h->since = e->time;
+    h->attach = alloc_str(e->unit ? e->unit : "");
+    h->owner = alloc_str(e->owner ? e->owner : "");
+    h->lot = alloc_str(e->lot ? e->lot : "");
+    h->profile = alloc_str(e->profile ? e->profile : "");
+    h->refused = alloc_str(e->note ? e->note : "");
+    h->requests = e->part;
+    buf_put(&h->der, e->data.p, e->data.n);
+    return 1;
+}
+
+enum status approve_held_newest(const struct approve *a, struct span tid, const char *attach,
+                                struct approve_held *h, int *found)
+{
+    struct search s = {.h = h};
+    enum status st = ledger_by_tid(a->u->ledger, LEDGER_HELD, tid, attach, take, &s);
+    *found = st == ST_OK && s.found;
+    return st;
+}
+
+enum status approve_held_at(const struct approve *a, const struct approve_place *at,
+                            struct approve_held *h, int *changed)
+{
+    struct search s = {.message = {at->message, CMS_DIGEST}, .h = h};
+    enum status st = ledger_by_tid(a->u->ledger, LEDGER_HELD, (struct span){at->tid, CMC_TID},
+                                   at->attach, take, &s);
+    *changed = s.changed;
+    return st;
+}
+
+/* "Stored layers are exempt from max_age, not from validity or revocation." */
+int approve_held_open(const struct approve *a, struct approve_held *h, char why[CMS_WHY])
+{
+    int64_t now = clock_now();
+    struct layers_rule rule = {PATH_RA_APPROVE, now, now};
+    if (layers_open(buf_span(&h->der), a->u->path, &rule, &h->m, why) == ST_OK && h->m.request)
+        return 1;
+    layers_close(&h->m);
+    return 0;
+}
+
+void approve_held_free(struct approve_held *h)
+{
+    layers_close(&h->m);
+    buf_free(&h->der);
+    free(h->attach);
+    free(h->owner);
+    free(h->lot);
+    free(h->profile);
+    free(h->refused);
+    *h = (struct approve_held){0};
+}
+
+/* --- all of them --- */
+
+static int add_place(const struct ledger_entry *e, void *arg)
+{
+    struct approve_places *p = arg;
+    struct approve_place at = {.attach = ""};
+    if (!e->unit || strlen(e->unit) > APPROVE_NAME || !octets(e->tid, at.tid, CMC_TID) ||
+        !octets(e->digest_in, at.message, CMS_DIGEST))
+        return 1;
+    memcpy(at.attach, e->unit, strlen(e->unit));
+    if (p->n == p->cap)
+        p->v = alloc_grow(p->v, p->cap = 2 * p->cap + 16, sizeof *p->v);
+    p->v[p->n++] = at;
+    return 1;
+}
+
+static int by_message(const void *a, const void *b)
+{
+    return memcmp(*(const unsigned char *const *)a, *(const unsigned char *const *)b, CMS_DIGEST);
+}
+
+static size_t common_digits(const unsigned char *a, const unsigned char *b)
+{
+    size_t i = 0;
+    while (i < CMS_DIGEST && a[i] == b[i])
+        i++;
+    if (i == CMS_DIGEST)
+        return 0; /* the same message twice has the same ID */
+    return 2 * i + (a[i] >> 4 == b[i] >> 4);
+}
+
+enum status approve_places(const struct approve *a, struct approve_places *p)
+{
+    *p = (struct approve_places){.digits = ID_DIGITS};
+    enum status st = ledger_held(a->u->ledger, add_place, p);
+    if (st != ST_OK || !p->n)
+        return st;
+    const unsigned char **sorted = alloc_zero(p->n, sizeof *sorted);
+    for (size_t i = 0; i < p->n; i++)
+        sorted[i] = p->v[i].message;
+    qsort(sorted, p->n, sizeof *sorted, by_message);
+    for (size_t i = 1; i < p->n; i++) {
+        size_t same = common_digits(sorted[i - 1], sorted[i]);
+        if (same >= p->digits)
+            p->digits = same + 1;
+    }
+    free(sorted);
+    return ST_OK;
+}
+
+void approve_places_free(struct approve_places *p)
+{
+    free(p->v);
+    *p = (struct approve_places){0};
+}
+
+static int starts_with(const unsigned char message[CMS_DIGEST], const char *id)
+{
+    char hex[3];
+    for (size_t i = 0; id[i]; i++) {
+        if (i / 2 == CMS_DIGEST)
+            return 0;
+        snprintf(hex, sizeof hex, "%02x", message[i / 2]);
+        if ((id[i] | (id[i] >= 'A' ? 0x20 : 0)) != hex[i % 2])
+            return 0;
+    }
+    return *id != 0;
+}
+
+enum status approve_held_named(const struct approve *a, const char *id, struct approve_held *h,
+                               int *changed)
+{
+    struct approve_places p;
+    const struct approve_place *found = NULL;
+    enum status st = approve_places(a, &p);
+    for (size_t i = 0; st == ST_OK && i < p.n; i++) {
+        if (!starts_with(p.v[i].message, id))
+            continue;
+        if (found && memcmp(found->message, p.v[i].message, CMS_DIGEST)) {
+            diag_warn("%s: the ID of more than one message", id);
+            diag_hint("--list shows as many digits as are needed");
+            st = ST_USAGE;
+        }
+        found = &p.v[i];
+    }
+    if (st == ST_OK && !found) {
+        diag_warn("%s: no message of this ID was held back", id);
+        st = ST_USAGE;
+    }
+    if (st == ST_OK)
+        st = approve_held_at(a, found, h, changed);
+    approve_places_free(&p);
+    return st;
+}
