@@ -1,8 +1,8 @@
-/* verify-unit: the certificate verification unit. Checks each request against itself and the lot's
- * device list; makes the request where the device gave only its public key. */
+/* verify-unit: the certificate verification unit. Checks each request against itself and its lot,
+ * and puts in the names that the lot says; makes the request where the device gave only its public
+ * key. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "alloc.h"
 #include "cmc.h"
@@ -15,67 +15,18 @@ struct work {
     struct judge_list refused;
     struct cmc_mod *mods;
     struct cmc_crm *crms;
-    struct buf *subjects; /* DER, one a request at the most */
-    size_t n_mods, n_crms, n_subjects;
+    struct judge_names *names; /* one a request at the most */
+    size_t n_mods, n_crms, n_names;
 };
 
 static void work_free(struct work *w)
 {
-    for (size_t i = 0; i < w->n_subjects; i++)
-        buf_free(&w->subjects[i]);
-    free(w->subjects);
+    for (size_t i = 0; i < w->n_names; i++)
+        judge_names_free(&w->names[i]);
+    free(w->names);
     free(w->mods);
     free(w->crms);
     judge_free(&w->refused);
-}
-
-/* The list's `key` column, where there is one: SHA-256 of the key in hex, colons allowed. */
-static int key_as_listed(const struct csv_row *row, const struct judge_item *it,
-                         struct judge_fail *f)
-{
-    const char *want = csv_get(row, "key");
-    unsigned char hash[X509_HASH];
-    struct buf hex = {0}, plain = {0};
-    if (!want || !*want)
-        return 1;
-    x509_key_hash(it->asked.spki, hash);
-    buf_hex(&hex, hash, sizeof hash);
-    for (; *want; want++)
-        if (*want != ':')
-            buf_char(&plain, *want);
-    int same = plain.n == hex.n && !strcasecmp((char *)plain.d, (char *)hex.d);
-    buf_free(&hex);
-    buf_free(&plain);
-    return same || judge_no(f, FAIL_BAD_IDENTITY, "the key is not the one that the list has for %s",
-                            it->device);
-}
-
-/* Whether the profile's rule finds this device in the subject. */
-static int names_device(const struct judge_rules *r, const struct buf *subject, const char *device)
-{
-    char why[X509_WHY];
-    struct buf id = {0};
-    int same = profile_device(r->profile, buf_span(subject), (struct span){NULL, 0}, &id, why) &&
-               !strcmp((char *)id.d, device);
-    buf_free(&id);
-    return same;
-}
-
-/* The subject that the list prescribes, as DER; empty if it says none. */
-static int listed_subject(struct lots *lots, const struct judge_rules *r, const struct csv_row *row,
-                          const char *device, struct buf *out, struct judge_fail *f)
-{
-    char why[X509_WHY];
-    const char *text = csv_get(row, "subject");
-    if (!text || !*text)
-        return 1;
-    if (!x509_name_parse(text, out, why))
-        return judge_no(f, FAIL_INTERNAL_CA, "line %lu of the device list: subject: %s",
-                        lots_line(lots, r->lot, row), why);
-    return names_device(r, out, device) ||
-           judge_no(f, FAIL_INTERNAL_CA,
-                    "line %lu of the device list: the subject is not of device \"%s\"",
-                    lots_line(lots, r->lot, row), device);
 }
 
 /* A request made for a bare key names it by the key alone: it must be the only one of its message.
@@ -91,59 +42,53 @@ static int alone(const struct layers *m, size_t i, struct judge_fail *f)
     return 1;
 }
 
-/* For a bare key without a listed subject: serialNumber or CN, whichever the profile's rule finds.
- */
-static int make_subject(const struct judge_rules *r, const struct judge_item *it,
-                        struct buf *subject, struct judge_fail *f)
+/* What the lot says, where it is not what the device asks. */
+static int differs(struct span said, struct span asked)
 {
-    static const char *const kinds[] = {"serialNumber=", "CN="};
-    char why[X509_WHY];
+    return said.n && !buf_same(said, asked);
+}
+
+static void explain(const struct judge_item *it)
+{
     struct buf text = {0};
-    for (size_t i = 0; !subject->n && i < 2; i++) {
-        buf_reset(&text);
-        buf_str(&text, kinds[i]);
-        x509_name_quote(&text, it->device);
-        if (!x509_name_parse((char *)text.d, subject, why) || !names_device(r, subject, it->device))
-            buf_reset(subject);
-    }
+    profile_explain_subject(it->asked.subject, it->asked.set_subject, "the list", &text);
+    profile_explain_san(it->san, it->asked.set_san, "the list", &text);
+    if (text.n)
+        diag_note("%s: %s", it->device, (char *)text.d);
     buf_free(&text);
-    return subject->n ||
-           judge_no(f, FAIL_BAD_IDENTITY, "no subject can be made for \"%s\": the list must say it",
-                    it->device);
+}
+
+/* The request for a bare key, and what the lot changes of it or of the device's own. */
+static void write_down(struct work *w, const struct judge_item *it)
+{
+    struct cmc_mod mod = {.ref = {it->item->id, it->item->kind == CMC_KEY},
+                          .replace = 1,
+                          .subject = it->asked.set_subject,
+                          .san = it->asked.set_san};
+    if (it->item->kind == CMC_KEY)
+        w->crms[w->n_crms++] = (struct cmc_crm){it->item->id, it->asked.subject, it->item->der};
+    if (mod.subject.n || mod.san.n)
+        w->mods[w->n_mods++] = mod;
 }
 
 static int judge_one(struct unit *u, const struct layers *m, size_t i, const struct judge_rules *r,
                      struct work *w, struct judge_fail *f)
 {
     struct judge_item it;
-    struct csv_row row;
-    struct buf *subject = &w->subjects[w->n_subjects++];
-    if (!judge_item(m, i, r, &it, f) || !alone(m, i, f))
+    struct judge_names *names = &w->names[w->n_names++];
+    if (!judge_item(m, i, r, &it, f) || !alone(m, i, f) || !judge_names(u, r, &it, names, f))
         return 0;
-    int listed = lots_device(u->lots, r->lot, it.device, &row);
-    if (listed < 0)
-        return judge_no(f, FAIL_INTERNAL_CA, "the device list of lot \"%s\" cannot be read",
-                        r->lot->name);
-    if (!listed)
-        return judge_no(f, FAIL_BAD_IDENTITY, "device \"%s\" is not in the list of lot \"%s\"",
-                        it.device, r->lot->name);
-    if (!key_as_listed(&row, &it, f) || !listed_subject(u->lots, r, &row, it.device, subject, f))
-        return 0;
-    if (it.item->kind == CMC_KEY && !make_subject(r, &it, subject, f))
-        return 0;
-    struct span set = buf_span(subject);
     if (it.item->kind == CMC_KEY)
-        it.asked.subject = set;
-    else if (set.n && !buf_same(set, it.asked.subject))
-        it.asked.set_subject = set;
+        it.asked.subject = buf_span(&names->subject);
+    else if (differs(buf_span(&names->subject), it.asked.subject))
+        it.asked.set_subject = buf_span(&names->subject);
+    if (differs(buf_span(&names->san), it.san))
+        it.asked.set_san = buf_span(&names->san);
     /* The signature is the dearest check: it comes last. */
     if (!profile_judge(r->profile, &it.asked, &f->code, f->why) || !judge_pop(&it, r, f))
         return 0;
-    if (it.item->kind == CMC_KEY)
-        w->crms[w->n_crms++] = (struct cmc_crm){it.item->id, set, it.item->der};
-    else if (it.asked.set_subject.n)
-        w->mods[w->n_mods++] =
-            (struct cmc_mod){.ref = {it.item->id, 0}, .replace = 1, .subject = set};
+    write_down(w, &it);
+    explain(&it);
     return 1;
 }
 
@@ -154,7 +99,7 @@ static enum status judge(struct unit *u, const struct layers *m, struct hop_answ
     size_t n = m->request->n;
     struct work w = {.mods = alloc_zero(n, sizeof *w.mods),
                      .crms = alloc_zero(n, sizeof *w.crms),
-                     .subjects = alloc_zero(n, sizeof *w.subjects)};
+                     .names = alloc_zero(n, sizeof *w.names)};
     (void)arg;
     int all = judge_rules(u, m, u->id, &r, &f);
     for (size_t i = 0; i < n; i++)

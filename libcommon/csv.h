@@ -39,9 +39,12 @@ const char *csv_get(const struct csv_row *r, const char *name);
 /* Column number, -1 if absent. */
 int csv_column(const struct csv *c, const char *name);
 void csv_close(struct csv *c);
+struct buf;
+/* The columns that a template takes, one by one: 1 with the name at *column (n octets of the template) and *text
+ * moved behind it; 0 at the end; -1: a brace is not closed. */
+int csv_template_next(const char **text, const char **column, size_t *n);
 /* Replaces {column} by the row's field, each passed through `quote` if that is not NULL (appends it quoted to
  * the buf). {{ is a brace. Freed by the caller; NULL after a warning that names the missing column. */
-struct buf;
 char *csv_expand(const struct csv_row *r, const char *template_text,
                  void (*quote)(struct buf *out, const char *field));
 

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
+#include "diag.h"
+#include "judge_priv.h"
 
 int judge_no(struct judge_fail *f, enum profile_fail code, const char *fmt, ...)
 {
@@ -37,17 +40,47 @@ int judge_rules(const struct unit *u, const struct layers *m, const char *unit_i
     if (!lot_allows_unit(out->lot, unit_id))
         return judge_no(f, FAIL_BAD_IDENTITY, "verify-unit \"%s\" may not use lot \"%s\"", unit_id,
                         r->lot);
+    const char *attach = layers_signer(m, PATH_ATTACH)->id;
+    if (!lot_allows_attach(out->lot, attach))
+        return judge_no(f, FAIL_BAD_IDENTITY, "attach \"%s\" may not use lot \"%s\"", attach,
+                        r->lot);
+    char why[LOT_WHY];
+    if (!lot_open_at(out->lot, clock_now(), why))
+        return judge_no(f, FAIL_BAD_REQUEST, "%s", why);
     out->bare_keys = u->bare_keys && out->lot->pop == LOT_POP_WITNESS;
     return 1;
 }
 
+/* Extensions with subjectAltName alone. */
+static void put_san(struct span san, struct buf *out)
+{
+    static const unsigned char oid[] = {0x55, 0x1d, 17};
+    size_t from = out->n;
+    x509_put(out, 0x06, oid, sizeof oid);
+    x509_put(out, 0x04, san.p, san.n);
+    x509_wrap(out, from, 0x30);
+    x509_wrap(out, from, 0x30);
+}
+
+int judge_device(const struct profile *p, const struct profile_asked *a, struct buf *id,
+                 char why[X509_WHY])
+{
+    struct buf san = {0};
+    if (a->set_san.n)
+        put_san(a->set_san, &san);
+    int ok = profile_device(p, a->set_subject.n ? a->set_subject : a->subject,
+                            a->set_san.n ? buf_span(&san) : a->extensions, id, why);
+    buf_free(&san);
+    return ok;
+}
+
 /* Whether the device that the profile's rule finds is the one that attach named. */
-static int same_device(const struct judge_rules *r, struct judge_item *it, struct judge_fail *f)
+static int same_device(const struct judge_rules *r, const struct judge_item *it,
+                       struct judge_fail *f)
 {
     struct buf id = {0};
     char why[X509_WHY];
-    struct span subject = it->asked.set_subject.n ? it->asked.set_subject : it->asked.subject;
-    int found = profile_device(r->profile, subject, it->asked.extensions, &id, why), ok;
+    int found = judge_device(r->profile, &it->asked, &id, why), ok;
     if (!found)
         ok = judge_no(f, FAIL_BAD_IDENTITY, "%s", why);
     else if (strcmp((char *)id.d, it->device))
@@ -80,8 +113,9 @@ int judge_item(const struct layers *m, size_t i, const struct judge_rules *r,
         out->asked.subject = crm ? crm->subject : (struct span){NULL, 0};
     }
     struct x509_ext san;
-    int has_san = x509_ext_get(out->asked.extensions, "2.5.29.17", &san) == 1;
-    layers_template(m, i, out->asked.subject.n > 2, has_san, &out->asked.set_subject,
+    if (x509_ext_get(out->asked.extensions, "2.5.29.17", &san) == 1)
+        out->san = san.value;
+    layers_template(m, i, out->asked.subject.n > 2, out->san.n != 0, &out->asked.set_subject,
                     &out->asked.set_san);
     if (it->kind == CMC_KEY && !crm)
         return 1;
@@ -103,10 +137,11 @@ void judge_add(struct judge_list *l, struct cmc_ref ref, enum cmc_status status,
                const char *text)
 {
     struct cmc_verdict *v = NULL;
-    size_t len = strlen(text);
-    while (len > CMC_STRING || (text[len] & 0xc0) == 0x80) /* never in the middle of a character */
-        len--;
-    struct span t = {(const unsigned char *)text, len};
+    char plain[CMC_STRING + 1];
+    /* what is quoted may be hostile, and cut in the middle of a character */
+    diag_escape(text, plain, sizeof plain);
+    size_t len = strlen(plain);
+    struct span t = {(const unsigned char *)plain, len};
     for (size_t i = 0; i < l->n && !v; i++)
         if (l->v[i].status == status && l->v[i].fail == fail && buf_same(l->v[i].text, t))
             v = &l->v[i];
@@ -115,7 +150,7 @@ void judge_add(struct judge_list *l, struct cmc_ref ref, enum cmc_status status,
             l->v = alloc_grow(l->v, l->cap = 2 * l->cap + 8, sizeof *l->v);
         v = &l->v[l->n++];
         *v = (struct cmc_verdict){.status = status, .fail = fail};
-        v->text = (struct span){len ? alloc_copy(text, len) : NULL, len};
+        v->text = (struct span){len ? alloc_copy(plain, len) : NULL, len};
     }
     v->refs = alloc_grow(v->refs, v->n + 1, sizeof *v->refs);
     v->refs[v->n++] = ref;

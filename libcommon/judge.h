@@ -21,9 +21,9 @@ struct judge_rules {
     const struct profile *profile;
     int bare_keys; /* the lot and this unit let bare public keys through */
 };
-/* The lot is known, its profile is the one the message names and one that the line may reach, and
- * the verify-unit `unit_id` may use it. 0 with `f` set: then every request of the message is
- * refused. */
+/* The lot is known and open, its profile is the one the message names and one that the line may
+ * reach, and the attach that signed the message and the verify-unit `unit_id` may use it. 0 with
+ * `f` set: then every request of the message is refused. */
 int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id,
                 struct judge_rules *out, struct judge_fail *f);
 
@@ -33,6 +33,7 @@ struct judge_item {
     const struct cmc_item *item;
     struct csr csr; /* only where item->kind is CMC_TCR */
     struct profile_asked asked;
+    struct span san; /* GeneralNames that the request asks for; empty: none */
     char device[CMC_DEVICE + 1];
 };
 /* Opens item i and checks that the device is the one that attach named, by the profile's rule: of a
@@ -42,6 +43,21 @@ int judge_item(const struct layers *m, size_t i, const struct judge_rules *r,
                struct judge_item *out, struct judge_fail *f);
 /* Proof of possession: the request's own, or the permission for bare keys. */
 int judge_pop(const struct judge_item *it, const struct judge_rules *r, struct judge_fail *f);
+
+/* What the lot says of a device, by this unit's own list, pattern and templates. */
+struct judge_names {
+    struct buf subject, san; /* Name and GeneralNames, DER; empty: the lot does not say */
+};
+/* Looks the device up, holds its key against the list's `key`, and makes its names: they name the
+ * device by the profile's rule. A bare key has a subject in any case: with the device's id alone
+ * where the lot does not say one. Appended to `out`. 1, or 0 with f set. */
+int judge_names(struct unit *u, const struct judge_rules *r, const struct judge_item *it,
+                struct judge_names *out, struct judge_fail *f);
+void judge_names_free(struct judge_names *n);
+/* For units behind verify-unit: the names that its layer gives the request are those, and it gives
+ * none where the lot here does not say any. 1, or 0 with f set. */
+int judge_names_kept(struct unit *u, const struct judge_rules *r, const struct judge_item *it,
+                     struct judge_fail *f);
 
 /* Sets f; returns 0. */
 int judge_no(struct judge_fail *f, enum profile_fail code, const char *fmt, ...)

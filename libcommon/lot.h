@@ -30,20 +30,24 @@ struct lots *lots_load(const char *path);
 void lots_free(struct lots *ls);
 /* NULL if there is none of that name. */
 const struct lot *lots_find(const struct lots *ls, const char *name);
+/* For units that look devices up: whether the templates of each lot name columns that its list has. A list that
+ * cannot be opened is only warned about: it refuses its own lot. 0 after a warning. */
+int lots_check(struct lots *ls);
 /* Opens the lot's list now (a bad row is named by its line). 1, or 0 after a warning, which is not repeated
  * when it is asked for again. */
 int lots_open_list(struct lots *ls, const struct lot *l);
 
 /* Looks the device up: 1 and *row (fields borrowed until the next call) if it is listed; 0 if not; -1 after a
- * warning if the list cannot be read. A lot without a list answers 1 with row->n = 0. The list's key column is
- * `serial`, or the first. Constant time, 12 octets of memory a device. row->line is 0 (lots_line tells). */
+ * warning if the list cannot be read. A lot without a list answers 1 with row->n = 0, or 0 if its pattern does not
+ * match the whole id. The list's key column is `serial`, or the first. Constant time, 12 octets of memory a device.
+ * row->line is 0 (lots_line tells). */
 int lots_device(struct lots *ls, const struct lot *l, const char *device, struct csv_row *row);
 /* The line of a row that lots_device gave, for messages: it is counted, which takes time. 0: not of a list. */
 unsigned long lots_line(struct lots *ls, const struct lot *l, const struct csv_row *row);
 /* Whether this verify-unit, this attach may use the lot. */
 int lot_allows_unit(const struct lot *l, const char *unit);
 int lot_allows_attach(const struct lot *l, const char *unit);
-/* Whether the lot is open at `now`: 0 with `why` set ("lot L7 ended 2026-11-08T00:00:00Z"). */
+/* Whether the lot is open at `now`: 0 with `why` set (lot "L7" ended 2026-11-08T00:00:00Z). */
 #define LOT_WHY 300
 int lot_open_at(const struct lot *l, int64_t now, char why[LOT_WHY]);
 

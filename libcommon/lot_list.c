@@ -181,3 +181,8 @@ unsigned long lot_list_line(struct lot_list *t, int64_t offset)
 {
     return csv_line(t->csv, offset);
 }
+
+const struct csv *lot_list_csv(const struct lot_list *t)
+{
+    return t->csv;
+}

@@ -57,7 +57,7 @@ struct profile_asked {
 struct profile_result {
     struct buf subject, extensions; /* DER, owned: profile_result_free */
     int64_t not_before, not_after;
-    struct buf differences; /* "subject CN was \"a\", the profile says \"b\"; ..." or empty */
+    struct buf differences; /* "subject CN was \"a\", the list says \"b\"; ..." or empty */
     enum profile_fail fail; /* when profile_apply gave 0 */
     char why[X509_WHY];
 };
@@ -73,6 +73,12 @@ void profile_result_free(struct profile_result *r);
  * 0 with fail and why. */
 int profile_judge(const struct profile *p, const struct profile_asked *asked,
                   enum profile_fail *fail, char why[X509_WHY]);
+
+/* What people are told of names that are not those that were asked (Name; GeneralNames), where `who` ("the list")
+ * says otherwise: subject CN was "test", the list says "4711". Appended, with "; " between; nothing where nothing
+ * was asked, or where only the encoding differs. */
+void profile_explain_subject(struct span asked, struct span said, const char *who, struct buf *out);
+void profile_explain_san(struct span asked, struct span said, const char *who, struct buf *out);
 
 /* Whether RFC 5280 allows the certificate to be. A serial of no octets is not looked at (not chosen
  * yet). 0 with `why` set. profile_apply has done it, but for the serial. */

@@ -27,19 +27,15 @@ void profile_differ(struct profile_result *out, const char *fmt, ...)
     buf_str(&out->differences, text);
 }
 
-/* What was asked, beside what it became; the same words in another encoding are no difference. */
+/* What was asked, beside what the lot made of it, and the profile of that. */
 static void compare_subject(const struct profile_asked *a, struct profile_result *out)
 {
-    char *was, *is;
-    if (buf_same(a->subject, buf_span(&out->subject)) || a->subject.n <= 2)
-        return;
-    was = x509_name_text(a->subject);
-    is = x509_name_text(buf_span(&out->subject));
-    if (!was || !is || strcmp(was, is))
-        profile_differ(out, "subject was \"%.150s\", is \"%.150s\"", was ? was : "?",
-                       is ? is : "?");
-    free(was);
-    free(is);
+    struct span asked = a->subject;
+    if (a->set_subject.n) {
+        profile_explain_subject(asked, a->set_subject, "the list", &out->differences);
+        asked = a->set_subject;
+    }
+    profile_explain_subject(asked, buf_span(&out->subject), "the profile", &out->differences);
 }
 
 static int make_subject(const struct profile *p, const struct profile_asked *a,

@@ -56,9 +56,9 @@ static int granted(const struct profile *p, int kind, struct span name)
     return !x509_take(&name, 0x82, NULL, &content) || content.p[0] != '*';
 }
 
-/* GeneralNames into the names that begin at `from` of out->extensions, where `add` and the profile
- * let them; the others are reported. */
-static int take_names(const struct profile *p, struct span names, size_t from, int add,
+/* GeneralNames into the names that begin at `from` of out->extensions, where the profile
+ * lets them; the others are reported. `listed`: the lot says them, not the request. */
+static int take_names(const struct profile *p, struct span names, size_t from, int listed,
                       struct profile_result *out)
 {
     struct buf *b = &out->extensions;
@@ -73,12 +73,13 @@ static int take_names(const struct profile *p, struct span names, size_t from, i
             return refuse(out, FAIL_BAD_REQUEST, out->why);
         if (has((struct span){b->d + from, b->n - from}, name))
             continue;
-        if (add && granted(p, kind, name)) {
+        if (granted(p, kind, name)) {
             buf_put(b, name.p, name.n);
         } else {
             struct buf text = {0};
             x509_san_text(name, &text);
-            profile_differ(out, "subjectAltName %.120s was asked and left out", (char *)text.d);
+            profile_differ(out, "subjectAltName %.120s was %s and left out", (char *)text.d,
+                           listed ? "in the list" : "asked");
             buf_free(&text);
         }
     }
@@ -114,9 +115,10 @@ static int put_san(const struct profile *p, const struct profile_asked *a,
         return refuse(out, FAIL_BAD_REQUEST, "the requested subjectAltName is malformed");
     if (!make_names(p, w, out))
         return 0;
-    if (a->set_san.n && !take_names(p, a->set_san, e.value, 1, out))
-        return 0;
-    if (is_asked && !take_names(p, asked.value, e.value, !a->set_san.n, out))
+    if (a->set_san.n)
+        profile_explain_san(asked.value, a->set_san, "the list", &out->differences);
+    struct span names = a->set_san.n ? a->set_san : asked.value;
+    if (names.n && !take_names(p, names, e.value, a->set_san.n != 0, out))
         return 0;
     if (b->n == e.value) {
         b->n = e.start;

@@ -39,6 +39,8 @@ static enum status lists_open(struct unit *u)
         u->lots = lots_load(u->lots_path);
         if (!u->lots || !stands_lots_ok(u))
             return ST_USAGE;
+        if ((u->role == PATH_VERIFY_UNIT || u->role == PATH_RA_APPROVE) && !lots_check(u->lots))
+            return ST_USAGE;
     }
     u->profiles = profiles_load(u->profiles_path);
     return u->profiles ? ST_OK : ST_USAGE;

@@ -71,6 +71,10 @@ int x509_name_parse(const char *text, struct buf *der, char why[X509_WHY]);
 char *x509_name_text(struct span name);
 /* Appends a value escaped, to stand behind "CN=" in such a text. */
 void x509_name_quote(struct buf *out, const char *value);
+/* Each attribute from the name's first on: its type ("CN", or a dotted OID) and its value as they stand in such a
+ * text. 1; 0 if `each` gave 0, which ends it; -1: malformed. */
+int x509_name_each(struct span name, int (*each)(const char *type, const char *value, void *arg),
+                   void *arg);
 /* The value of the only attribute of that type as UTF-8, appended. 1; 0: none; -1: several, or
  * malformed, or with a NUL or control character inside. */
 int x509_name_get(struct span name, const char *attribute, struct buf *out);

@@ -36,7 +36,10 @@ static void put_escaped(struct buf *out, struct span v)
     for (size_t i = 0; i < v.n; i++) {
         unsigned char c = v.p[i];
         int edge = (c == ' ' && (!i || i + 1 == v.n)) || (c == '#' && !i);
-        if (c < 0x20 || c == 0x7f)
+        int c1 = c == 0xc2 && i + 1 < v.n && v.p[i + 1] < 0xa0; /* a control of two octets */
+        if (c1)
+            buf_printf(out, "\\C2\\%02X", v.p[++i]);
+        else if (c < 0x20 || c == 0x7f)
             buf_printf(out, "\\%02X", c);
         else if (edge || strchr("\"+,;<>\\", c))
             buf_printf(out, "\\%c", c);
@@ -50,17 +53,20 @@ void x509_name_quote(struct buf *out, const char *value)
     put_escaped(out, (struct span){(const unsigned char *)value, strlen(value)});
 }
 
-static int put_ava_text(struct buf *out, const struct ava *a)
+static int put_type(struct buf *out, const struct ava *a)
 {
     const struct attr *attr = x509_attr_oid(a->oid);
+    if (!attr)
+        return x509_oid_text(a->oid, out);
+    buf_str(out, attr->name);
+    return 1;
+}
+
+/* A value in a type that has no name is shown as its DER (RFC 4514, 2.4). */
+static void put_value(struct buf *out, const struct ava *a)
+{
     struct buf v = {0};
-    int ok = 1;
-    if (attr)
-        buf_str(out, attr->name);
-    else
-        ok = x509_oid_text(a->oid, out);
-    buf_char(out, '=');
-    if (attr && x509_string_utf8(a->tag, a->value, &v)) {
+    if (x509_attr_oid(a->oid) && x509_string_utf8(a->tag, a->value, &v)) {
         put_escaped(out, buf_span(&v));
     } else {
         x509_put(&v, a->tag, a->value.p, a->value.n);
@@ -68,7 +74,36 @@ static int put_ava_text(struct buf *out, const struct ava *a)
         buf_hex(out, v.d, v.n);
     }
     buf_free(&v);
+}
+
+static int put_ava_text(struct buf *out, const struct ava *a)
+{
+    int ok = put_type(out, a);
+    buf_char(out, '=');
+    put_value(out, a);
     return ok;
+}
+
+int x509_name_each(struct span name, int (*each)(const char *type, const char *value, void *arg),
+                   void *arg)
+{
+    struct ava_walk w;
+    struct ava a;
+    struct buf type = {0}, value = {0};
+    int more = 1, r = x509_ava_start(&w, name) ? 1 : -1;
+    while (more && r == 1 && (r = x509_ava_next(&w, &a)) == 1) {
+        buf_reset(&type);
+        buf_reset(&value);
+        if (!put_type(&type, &a)) {
+            r = -1;
+            break;
+        }
+        put_value(&value, &a);
+        more = each((char *)type.d, (char *)value.d, arg);
+    }
+    buf_free(&type);
+    buf_free(&value);
+    return r < 0 ? -1 : more;
 }
 
 char *x509_name_text(struct span name)

@@ -127,8 +127,8 @@ lines> b=<>' ]
 }
 
 @test "errors of the file say where" {
-    lots more 'quota: 5'
-    bad_lots '7:5: unknown key "quota"'
+    lots more 'quotas: 5'
+    bad_lots '7:5: unknown key "quotas"'
     lots units '[]'
     bad_lots '6:19: "verify-units" is empty'
     lots more 'pop: maybe'

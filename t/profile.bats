@@ -24,8 +24,7 @@ setup() {
 # issue PROFILE [OPTION...] < request: cert.pem, and what differs in $differs.
 issue() {
     differs=$(profile-test -p "$1" -k "$F/ca.key" -i "$F/ca.pem" "${@:2}" 2>&1 >cert.pem) || {
-        echo "$differs"
-        return 1
+            return 1
     }
 }
 
@@ -274,7 +273,8 @@ TABLE
     run -0 openssl x509 -in cert.pem -noout -subject -nameopt RFC2253
     [[ $output == 'subject='*'CN=4711'*',O=New\, Inc,C=JP' ]]
     [[ $output == *'OU=a\+b\,c'* ]]
-    [[ $differs == *'subject was "serialNumber=4711,O=ABC,C=JP", is "'* ]]
+    [[ $differs == *'subject O was "ABC", the profile says "New\, Inc"; subject serialNumber was "4711", the profile says none; '* ]]
+    [[ $differs == *'subject had no CN, the profile says "4711"'* ]]
     csr-make -k "$F/dev.key" -s CN=a |
         refused 7 "the profile makes a name from the request's serialNumber, which it does not have" x -c p.yaml -d d
 }
@@ -291,11 +291,28 @@ TABLE
     issue tls-client -S 'CN=b,O=ABC' -N dns:b.example <r.csr
     [ "$(openssl x509 -in cert.pem -noout -subject -nameopt RFC2253)" = 'subject=CN=b,O=ABC' ]
     [ "$(has subjectAltName)" = 'X509v3 Subject Alternative Name: DNS:b.example' ]
-    [ "$differs" = 'profile-test: differs: subject was "CN=a", is "CN=b,O=ABC"; subjectAltName dns:a.example was asked and left out' ]
+    [ "$differs" = 'profile-test: differs: subject CN was "a", the list says "b"; subject had no O, the list says "ABC"; subjectAltName was "dns:a.example", the list says "dns:b.example"' ]
     file 'preset: tls-client' 'subject: "CN={CN},O=Fixed"' 'subject-alt-name: {allow: [uri]}'
     issue x -c p.yaml -S 'CN=b,O=ABC' -N dns:b.example <r.csr
     [ "$(openssl x509 -in cert.pem -noout -subject -nameopt RFC2253)" = 'subject=CN=b,O=Fixed' ]
     [ -z "$(has subjectAltName)" ]
+    [[ $differs == *'; subject O was "ABC", the profile says "Fixed"; '* ]]
+    [[ $differs == *'; subjectAltName dns:b.example was in the list and left out' ]]
+}
+
+@test "what another order or another string type makes of a subject is told apart" {
+    csr-make -k "$F/dev.key" -s 'serialNumber=1,CN=a' >r.csr
+    issue tls-client -S 'CN=a,serialNumber=1' <r.csr
+    [ "$differs" = 'profile-test: differs: subject was in another order than the list says' ]
+    openssl req -new -key "$F/dev.key" -subj /CN=a -config <(printf '[req]\ndistinguished_name=d\nstring_mask=pkix\n[d]\n') -out r.csr
+    issue tls-client -S CN=a <r.csr
+    [ -z "$differs" ]
+}
+
+@test "hostile words of a request cannot forge what is said of them" {
+    openssl req -new -utf8 -key "$F/dev.key" -subj $'/CN=x", the list says "y\x01\xc2\x85z' -out r.csr
+    issue tls-client -S CN=b <r.csr
+    [ "$differs" = 'profile-test: differs: subject CN was "x\"\, the list says \"y\01\C2\85z", the list says "b"' ]
 }
 
 @test "names are made from templates" {
