@@ -12,19 +12,19 @@
 #define TIMEOUT 300
 #define TIMEOUT_MOST (24 * 60 * 60)
 #define WAIT 30
+#define STORE "/var/lib/certline/store" /* where only a token is named */
 #define PURPOSE(field) offsetof(struct plan_purpose, field)
 
 struct conf {
-    const char *store, *token, *device, *trust, *restart;
-    struct cfg_strings crls;
+    const char *device, *trust, *restart;
+    struct cfg_strings store, crls;
     int64_t limit, token_limit, wait;
     const struct cfg_node *purposes, *deletion;
 };
 #define TOP(field) offsetof(struct conf, field)
 
 static const struct cfg_field top_fields[] = {
-    {.name = "store", .type = CFG_PATH, .offset = TOP(store), .required = 1},
-    {.name = "store-token", .type = CFG_STRING, .offset = TOP(token)},
+    {.name = "store", .type = CFG_STRINGS, .offset = TOP(store), .required = 1},
     {.name = "token-limit", .type = CFG_INT, .offset = TOP(token_limit), .min = 1, .max = 10000},
     {.name = "limit", .type = CFG_INT, .offset = TOP(limit), .min = 1, .max = STORE_CERTS},
     {.name = "device", .type = CFG_STRING, .offset = TOP(device)},
@@ -129,13 +129,31 @@ static char *own_name(void)
     return alloc_str(gethostname(host, sizeof host - 1) == 0 && *host ? host : "device");
 }
 
+/* `store:` a folder, a token, or both. */
+static int read_store(struct plan *p, const struct cfg_strings *store)
+{
+    const struct cfg_node *at = cfg_get(cfg_root(p->cfg), "store");
+    for (size_t i = 0; i < store->n; i++) {
+        int token = !strncmp(store->v[i], "pkcs11:", 7);
+        if (token ? p->token != NULL : p->own_store != NULL)
+            return cfg_bad(p->cfg, at, "two %s: one folder and one token may stand here",
+                           token ? "tokens" : "folders");
+        if (token)
+            p->token = store->v[i];
+        else
+            p->own_store = io_beside(cfg_path(p->cfg), store->v[i]);
+    }
+    p->store = p->own_store ? p->own_store : STORE;
+    return 1;
+}
+
 static int read_all(struct plan *p)
 {
     struct conf conf = {.wait = WAIT};
     if (!cfg_read(p->cfg, cfg_root(p->cfg), top_fields, &conf))
         return 0;
-    p->store = conf.store;
-    p->token = conf.token;
+    if (!read_store(p, &conf.store))
+        return 0;
     p->token_limit = conf.token_limit;
     p->device = conf.device ? conf.device : (p->own_device = own_name());
     p->trust = conf.trust;
@@ -143,11 +161,9 @@ static int read_all(struct plan *p)
     p->restart = conf.restart;
     p->wait = conf.wait;
     p->prune.limit = conf.limit;
-    if (conf.token && strncmp(conf.token, "pkcs11:", 7))
-        return cfg_bad(p->cfg, cfg_get(cfg_root(p->cfg), "store-token"), "not a pkcs11: URI");
-    if (conf.token_limit && !conf.token)
+    if (conf.token_limit && !p->token)
         return cfg_bad(p->cfg, cfg_get(cfg_root(p->cfg), "token-limit"),
-                       "goes with \"store-token\"");
+                       "goes with a token in \"store\"");
     return (!conf.deletion || prune_read(p->cfg, conf.deletion, &p->prune)) &&
            read_purposes(p, conf.purposes);
 }
@@ -171,6 +187,7 @@ void plan_free(struct plan *p)
         return;
     free(p->purposes);
     free(p->own_device);
+    free(p->own_store);
     cfg_free(p->cfg);
     free(p);
 }

@@ -34,8 +34,7 @@ struct plan_purpose {
 struct plan {
     struct cfg *cfg;
     const char *store;   /* its folder */
-    const char *token;   /* `store-token`: pkcs11: URI of a token that is to hold the certificates,
-                            too; NULL */
+    const char *token;   /* pkcs11: URI of a token that holds the certificates, too; NULL: none */
     int64_t token_limit; /* certificates that the token may hold; 0: no limit */
     const char *device; /* id, for the jitter; NULL in the file: /etc/machine-id, the host's name */
     const char *trust;  /* PEM: roots of the certificates that may come */
@@ -45,7 +44,7 @@ struct plan {
     struct prune prune;  /* prune.limit is `limit` of the file */
     size_t n;
     struct plan_purpose *purposes;
-    char *own_device;
+    char *own_device, *own_store;
 };
 
 /* Reads it; path NULL: /etc/certline/store.yaml. ST_USAGE after a warning. */
