@@ -24,9 +24,9 @@ struct hop_judge {
      * a ledger transaction that it may add to. ST_OK with `out` filled (zeroed before), or the
      * status to end with. What out->other points to must live until the next call. */
     enum status (*up)(struct unit *u, const struct layers *m, struct hop_answer *out, void *arg);
-    /* The same for a poll (m->poll set, m->request NULL): ra-approve's judge, who holds the message that is asked
-     * after. NULL: the unit passes polls on (verify-unit), or answers pending what comes up pending (ca-sign, whose
-     * `up` sees a poll that is granted beside the request). */
+    /* The same for a poll that stands alone (m->poll set, m->request NULL), after a transaction of
+     * this attach and lot that the unit's ledger knows (ca-sign's need not). NULL: the unit passes
+     * polls on. A poll that is granted stands beside the request, and `up` sees it. */
     enum status (*poll)(struct unit *u, const struct layers *m, struct hop_answer *out, void *arg);
     void *arg;
 };

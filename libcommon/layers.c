@@ -62,7 +62,10 @@ static int open_content(struct layers *m, size_t i, enum path_role role, struct 
     const struct cms_layer *l = &m->layer[i];
     char w[CMC_WHY] = "";
     *inner = (struct span){NULL, 0};
-    if (m->direction == LAYERS_UP && role == PATH_ATTACH) {
+    if (m->direction == LAYERS_UP && role == PATH_ATTACH && cmc_is_poll(l)) {
+        m->poll = cmc_poll_open(l, w);
+        m->tid = m->poll ? m->poll->tid : NULL;
+    } else if (m->direction == LAYERS_UP && role == PATH_ATTACH) {
         m->request = cmc_request_open(l, w);
         m->tid = m->request ? m->request->tid : NULL;
     } else if (m->direction == LAYERS_UP) {
@@ -136,16 +139,20 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
             return ST_INPUT;
         der = inner;
     }
-    int ok = out->direction == LAYERS_UP ? layers_join_up(out, why)
-                                         : layers_join_down(out, p, rule->now, why);
+    int ok = out->direction == LAYERS_UP
+                 ? layers_poll(out, p, rule->now, why) && layers_join_up(out, why)
+                 : layers_join_down(out, p, rule->now, why);
     return ok ? ST_OK : ST_INPUT;
 }
 
 void layers_close(struct layers *m)
 {
     cmc_request_free(m->request);
+    cmc_poll_free(m->poll);
+    cmc_wrap_free(m->poll_wrap);
     cmc_leaf_free(m->leaf);
     for (int i = 0; i < 2; i++) {
+        cms_free(m->poll_cms[i]);
         cmc_wrap_free(m->wrap[i]);
         cmc_rwrap_free(m->rwrap[i]);
     }

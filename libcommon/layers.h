@@ -13,7 +13,7 @@ enum layers_direction { LAYERS_UP, LAYERS_DOWN };
 
 /* What the units below decided for one request; upward. */
 struct layers_item {
-    const struct cmc_verdict *verdict; /* NULL: nobody refused */
+    const struct cmc_verdict *verdict; /* NULL: nobody refused; CMC_PENDING: then no item is NULL */
     enum path_role by;                 /* who did */
     const struct cmc_crm *crm;         /* the request that verify-unit made for a bare key */
     const struct cmc_mod *mod[2];      /* [replace] */
@@ -27,14 +27,16 @@ struct layers {
     const unsigned char *tid; /* CMC_TID octets, the same in every layer */
     /* upward: layer[] leads to attach's request or, where it stands alone, to its poll */
     struct cmc_request *request; /* attach's, the innermost; NULL: a poll that is not granted */
-    struct cmc_poll *poll; /* NULL: no poll. With `request`: that which was granted, or refused */
-    const struct cmc_verdict *poll_pending; /* ra-approve's word on a poll that stands alone */
-    size_t n_poll;                          /* layers of the poll beside a request */
-    struct cms_layer poll_layer[2];         /* verify-unit's, attach's */
+    struct cmc_poll *poll;       /* NULL: no poll. With `request`: that which is answered at last */
+    /* ra-approve's word on a poll that stands alone: pending, or failed where nothing waits for it
+     */
+    const struct cmc_verdict *poll_pending;
+    size_t n_poll;                  /* layers of the poll beside a request */
+    struct cms_layer poll_layer[2]; /* verify-unit's, attach's */
     struct cms *poll_cms[2];
     struct cmc_wrap *poll_wrap;
-    struct cmc_wrap *wrap[2];    /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
-    struct layers_item *items;   /* one for each of request->items */
+    struct cmc_wrap *wrap[2];  /* [0] verify-unit's, [1] ra-approve's; NULL where not there */
+    struct layers_item *items; /* one for each of request->items */
     /* downward */
     struct cmc_leaf *leaf;      /* ca-sign's, the innermost */
     struct cmc_rwrap *rwrap[2]; /* [0] verify-unit's, [1] ra-approve's */

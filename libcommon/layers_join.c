@@ -43,24 +43,56 @@ static int join_crm(struct layers *m, const struct cmc_crm *crm, char why[CMS_WH
     return 1;
 }
 
+static int join_verdict(struct layers *m, enum path_role by, const struct cmc_verdict *v,
+                        char why[CMS_WHY])
+{
+    const char *name = path_role_name(by);
+    if (!v->n)
+        return layers_bad(why, "%s: a verdict on a poll where there is none", name);
+    for (size_t k = 0; k < v->n; k++) {
+        struct layers_item *it = item_of(m, &v->refs[k]);
+        unsigned id = (unsigned)v->refs[k].id;
+        if (!it)
+            return layers_bad(why, "%s: a verdict on request %u, which is not in the message", name,
+                              id);
+        if (it->verdict && it->by == by)
+            return layers_bad(why, "%s: two verdicts on request %u", name, id);
+        if (it->verdict && v->status == CMC_PENDING)
+            return layers_bad(why, "%s: request %u is pending, and refused already", name, id);
+        if (it->verdict)
+            continue; /* who refused first is heard */
+        it->verdict = v;
+        it->by = by;
+    }
+    return 1;
+}
+
+/* A pending decision covers the whole message, but for what is refused. */
+static int join_pending(const struct layers *m, enum path_role by, size_t pending,
+                        char why[CMS_WHY])
+{
+    const char *name = path_role_name(by);
+    if (pending > 1)
+        return layers_bad(why, "%s: %zu pending verdicts, not one for all", name, pending);
+    if (pending && m->poll)
+        return layers_bad(why, "%s: a pending verdict beside a poll that is granted", name);
+    for (size_t i = 0; pending && i < m->request->n; i++)
+        if (!m->items[i].verdict)
+            return layers_bad(why, "%s: a pending verdict that leaves out request %u", name,
+                              (unsigned)m->request->items[i].id);
+    return 1;
+}
+
 static int join_verdicts(struct layers *m, enum path_role by, char why[CMS_WHY])
 {
     const struct cmc_wrap *w = m->wrap[by - PATH_VERIFY_UNIT];
-    for (size_t i = 0; i < w->n_verdicts; i++)
-        for (size_t k = 0; k < w->verdicts[i].n; k++) {
-            struct layers_item *it = item_of(m, &w->verdicts[i].refs[k]);
-            if (!it)
-                return layers_bad(why, "%s: a verdict on request %u, which is not in the message",
-                                  path_role_name(by), (unsigned)w->verdicts[i].refs[k].id);
-            if (it->verdict && it->by == by)
-                return layers_bad(why, "%s: two verdicts on request %u", path_role_name(by),
-                                  (unsigned)w->verdicts[i].refs[k].id);
-            if (it->verdict)
-                continue; /* who refused first is heard */
-            it->verdict = &w->verdicts[i];
-            it->by = by;
-        }
-    return 1;
+    size_t pending = 0;
+    for (size_t i = 0; i < w->n_verdicts; i++) {
+        if (!join_verdict(m, by, &w->verdicts[i], why))
+            return 0;
+        pending += w->verdicts[i].status == CMC_PENDING;
+    }
+    return join_pending(m, by, pending, why);
 }
 
 static int join_mods(struct layers *m, char why[CMS_WHY])
@@ -80,6 +112,8 @@ static int join_mods(struct layers *m, char why[CMS_WHY])
 
 int layers_join_up(struct layers *m, char why[CMS_WHY])
 {
+    if (!m->request)
+        return 1; /* layers_poll said all that there is to say */
     m->items = alloc_zero(m->request->n, sizeof *m->items);
     if (!m->wrap[0])
         return 1;
