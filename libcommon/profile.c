@@ -14,6 +14,7 @@
 
 struct profiles {
     struct cfg *cfg; /* NULL: the presets alone */
+    struct profile_blocked *blocked;
     struct profile *v;
     size_t n;
 };
@@ -66,8 +67,17 @@ static const struct cfg_field aia_fields[] = {
     {.name = NULL},
 };
 
+struct root {
+    const struct cfg_node *profiles;
+    struct cfg_strings blocked;
+};
+
 static const struct cfg_field root_fields[] = {
-    {.name = "profiles", .type = CFG_NODE, .required = 1},
+    {.name = "profiles",
+     .type = CFG_NODE,
+     .offset = offsetof(struct root, profiles),
+     .required = 1},
+    {.name = "blocked-keys", .type = CFG_PATHS, .offset = offsetof(struct root, blocked)},
     {.name = NULL},
 };
 
@@ -119,9 +129,10 @@ static int read_one(struct profiles *ps, const struct cfg_node *map)
 
 static int read_all(struct profiles *ps)
 {
-    const struct cfg_node *list = NULL;
-    if (!cfg_read(ps->cfg, cfg_root(ps->cfg), root_fields, &list))
+    struct root root = {0};
+    if (!cfg_read(ps->cfg, cfg_root(ps->cfg), root_fields, &root))
         return 0;
+    const struct cfg_node *list = root.profiles;
     if (cfg_kind(list) != CFG_LIST || cfg_size(list) > PROFILES_MAX)
         return cfg_bad(ps->cfg, list, "\"profiles\" must be a list of at most %d profiles",
                        PROFILES_MAX);
@@ -129,7 +140,7 @@ static int read_all(struct profiles *ps)
     for (size_t i = 0; i < cfg_size(list); i++)
         if (!read_one(ps, cfg_item(list, i)))
             return 0;
-    return 1;
+    return !root.blocked.n || (ps->blocked = profile_blocked_load(&root.blocked));
 }
 
 /* A preset can be used by its name, unless the file has a profile of that name. */
@@ -157,6 +168,8 @@ struct profiles *profiles_load(const char *path)
         return NULL;
     }
     use_presets(ps);
+    for (size_t i = 0; i < ps->n; i++)
+        ps->v[i].blocked = ps->blocked;
     return ps;
 }
 
@@ -172,6 +185,7 @@ void profiles_free(struct profiles *ps)
         buf_free(&ps->v[i].tail);
     }
     free(ps->v);
+    profile_blocked_free(ps->blocked);
     cfg_free(ps->cfg);
     free(ps);
 }

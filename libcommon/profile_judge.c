@@ -58,6 +58,7 @@ static int judge_key(const struct profile *p, struct span spki, enum profile_fai
                      char why[X509_WHY])
 {
     struct x509_key_info key;
+    char weak[X509_WHY];
     if (!x509_key_info(spki, &key))
         return REFUSE(FAIL_BAD_REQUEST, "the public key is malformed");
     if (key.weak)
@@ -67,8 +68,12 @@ static int judge_key(const struct profile *p, struct span spki, enum profile_fai
         i++;
     if (i == p->t.keys.n)
         return REFUSE(FAIL_BAD_ALG, "profile %s does not allow %s keys", p->t.name, key.name);
-    return x509_key_on_curve(spki) ? 1
-                                   : REFUSE(FAIL_BAD_ALG, "the public key is not on %s", key.name);
+    if (x509_key_weak(spki, weak))
+        return REFUSE(FAIL_BAD_ALG, "the request has %.120s", weak);
+    const char *list = profile_blocked_by(p->blocked, spki);
+    return !list ? 1
+                 : REFUSE(FAIL_BAD_REQUEST, "the public key is on the list of blocked keys %.80s",
+                          list);
 }
 
 static int basic_ok(struct span value)

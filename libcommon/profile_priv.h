@@ -50,9 +50,12 @@ enum {
 #define PROFILE_KINDS 3 /* X509_KEY_EC, X509_KEY_RSA, X509_KEY_ED25519 */
 #define PROFILE_TEMPLATES 16
 
+struct profile_blocked;
+
 struct profile {
     struct profile_text t;
-    int64_t validity; /* seconds, or the moment when `until` */
+    const struct profile_blocked *blocked; /* NULL: no list */
+    int64_t validity;                      /* seconds, or the moment when `until` */
     int until;
     unsigned usage, critical;
     int san_allow;
@@ -72,6 +75,13 @@ struct profile_preset {
 /* Ends with name == NULL; the first has no preset's name, "plain": what stands where nothing is
  * said. */
 extern const struct profile_preset profile_presets[];
+
+/* Lists of keys that nobody may have: one SHA-256 of a SubjectPublicKeyInfo a line, in hexadecimal.
+ * NULL after a warning that names file and line. */
+struct profile_blocked *profile_blocked_load(const struct cfg_strings *files);
+void profile_blocked_free(struct profile_blocked *b);
+/* The name of the file that has the key; NULL: none. `b` may be NULL. */
+const char *profile_blocked_by(const struct profile_blocked *b, struct span spki);
 
 /* Makes everything else of p->t. 0 with the field's name and `why` set. */
 int profile_compile(struct profile *p, const char **field, char why[X509_WHY]);

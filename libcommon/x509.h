@@ -12,6 +12,8 @@
 #include "signer.h"
 #include "status.h"
 
+#define X509_WHY 160 /* room for a reason */
+
 /* --- DER: `id` is the whole identifier octet, 0x30 for a SEQUENCE --- */
 
 /* Takes the TLV at the head of `in` if it is of that kind (minimal, definite length), else 0. tlv
@@ -51,9 +53,11 @@ int x509_key_info(struct span spki, struct x509_key_info *out);
  * weak. Good until the next call: the object of a curve is used again, which is cheaper than any
  * way to make one. */
 EVP_PKEY *x509_key_get0(struct span spki);
-/* Whether the point is on its curve, at a fifth of the cost of x509_key; 1 for a key that is no
- * point. */
-int x509_key_on_curve(struct span spki);
+/* Whether nobody should certify it, in x509_key_info's opinion or by what takes longer to find: a
+ * point off its curve, at infinity or out of range; an RSA modulus with a factor below 752 or close
+ * primes, or ROCA's fingerprint; an Ed25519 key of small order or not canonical. 1 with `why` set as
+ * info.weak is. An EC key costs a fifth of x509_key_get0. */
+int x509_key_weak(struct span spki, char why[X509_WHY]);
 /* SHA-256 over the whole SubjectPublicKeyInfo: the key's identity in ledgers and lists. */
 void x509_key_hash(struct span spki, unsigned char out[X509_HASH]);
 /* SHA-1 over the BIT STRING's content: keyIdentifier, section 4.2.1.2 (1). 0: malformed. */
@@ -65,7 +69,6 @@ int x509_key_id(struct span spki, unsigned char out[20]);
  * appended as DER. Short and long names of OpenSSL and dotted OIDs name attributes; PrintableString
  * where it fits and the type's rule wants it (C, serialNumber), else UTF8String. At most 1,024
  * octets, 16 attributes, the upper bounds of Appendix A. 0 with `why` set. */
-#define X509_WHY 160
 int x509_name_parse(const char *text, struct buf *der, char why[X509_WHY]);
 /* RFC 4514 text of a name; freed by the caller; NULL if malformed. */
 char *x509_name_text(struct span name);

@@ -1,7 +1,7 @@
 /* Public keys (RFC 5280, 4.1.2.7; RFC 5480, 8017, 8410). One key has one encoding here: a
  * compressed point, RSA without NULL parameters or an explicit curve would give the same key a
  * second hash. */
-#include "x509.h"
+#include "x509_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +72,7 @@ static int open_spki(struct span spki, struct span *alg, struct span *bits)
            x509_take(&seq, 0x03, NULL, bits) && !seq.n && bits->n > 1 && !bits->p[0];
 }
 
-/* RSAPublicKey; n and e without their sign octet. */
-static int open_rsa(struct span spki, struct span *n, struct span *e)
+int x509_rsa_open(struct span spki, struct span *n, struct span *e)
 {
     struct span alg, bits, seq;
     if (!open_spki(spki, &alg, &bits) || alg.n != sizeof rsa_alg || memcmp(alg.p, rsa_alg, alg.n))
@@ -121,12 +120,27 @@ static const char *rsa_weak(struct span n, struct span e, int bits)
     return NULL;
 }
 
-static int is_ec(struct span alg)
+/* What is wrong with an EC key that no entry of the table describes; NULL: it is no EC key.
+ * `point`: the BIT STRING's content. */
+static const char *ec_weak(struct span alg, struct span point)
 {
     static const unsigned char ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1};
-    struct span seq, oid;
-    return x509_take(&alg, 0x30, NULL, &seq) && x509_take(&seq, 0x06, NULL, &oid) &&
-           buf_same(oid, (struct span){ec_public_key, sizeof ec_public_key});
+    struct span in = alg, seq, oid;
+    size_t c = 0;
+    if (!x509_take(&in, 0x30, NULL, &seq) || !x509_take(&seq, 0x06, NULL, &oid) ||
+        !buf_same(oid, (struct span){ec_public_key, sizeof ec_public_key}))
+        return NULL;
+    if (!seq.n || seq.p[0] != 0x06)
+        return "a curve with parameters of its own";
+    while (c < CURVES && !memmem(curves[c].head, curves[c].head_n, alg.p, alg.n))
+        c++;
+    if (c == CURVES)
+        return "a curve other than P-256, P-384 and P-521";
+    point.p++;
+    point.n--;
+    return point.n == 1 && !point.p[0]          ? "a point at infinity"
+           : point.p[0] == 2 || point.p[0] == 3 ? "a point in compressed form"
+                                                : "a point whose encoding is malformed";
 }
 
 int x509_key_info(struct span spki, struct x509_key_info *out)
@@ -144,16 +158,15 @@ int x509_key_info(struct span spki, struct x509_key_info *out)
         out->kind = X509_KEY_ED25519;
         out->bits = 253;
         snprintf(out->name, sizeof out->name, "Ed25519");
-    } else if (open_rsa(spki, &n, &e)) {
+    } else if (x509_rsa_open(spki, &n, &e)) {
         out->kind = X509_KEY_RSA;
         out->bits = bit_count(n);
         out->weak = rsa_weak(n, e, out->bits);
         snprintf(out->name, sizeof out->name, "RSA-%d", out->bits);
     } else if (!open_spki(spki, &alg, &bits)) {
         return 0;
-    } else if (is_ec(alg)) {
+    } else if ((out->weak = ec_weak(alg, bits))) {
         snprintf(out->name, sizeof out->name, "other EC");
-        out->weak = "an unknown curve, or a point that is not in uncompressed form";
     } else {
         snprintf(out->name, sizeof out->name, "unknown");
         out->weak = "a key of an unknown algorithm";
@@ -221,7 +234,7 @@ EVP_PKEY *x509_key_get0(struct span spki)
         if (info.kind == X509_KEY_ED25519)
             k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, spki.p + sizeof ed25519_head,
                                             32);
-        else if (info.kind == X509_KEY_RSA && !info.weak && open_rsa(spki, &n, &e))
+        else if (info.kind == X509_KEY_RSA && !info.weak && x509_rsa_open(spki, &n, &e))
             k = rsa_key(n, e);
         last = k;
     }
@@ -230,14 +243,29 @@ EVP_PKEY *x509_key_get0(struct span spki)
     return k;
 }
 
-int x509_key_on_curve(struct span spki)
+/* Whether both coordinates are below the field's prime. */
+static int in_range(const EC_GROUP *group, struct span point)
+{
+    size_t half = (point.n - 1) / 2;
+    BIGNUM *x = BN_bin2bn(point.p + 1, (int)half, NULL);
+    BIGNUM *y = BN_bin2bn(point.p + 1 + half, (int)half, NULL);
+    const BIGNUM *p = EC_GROUP_get0_field(group);
+    if (!x || !y)
+        diag_exit(ST_TEMP, "a point: %s", diag_openssl());
+    int ok = BN_cmp(x, p) < 0 && BN_cmp(y, p) < 0;
+    BN_free(x);
+    BN_free(y);
+    return ok;
+}
+
+int x509_point_weak(struct span spki, char why[X509_WHY])
 {
     static EC_GROUP *groups[CURVES];
     static EC_POINT *points[CURVES];
     static BN_CTX *ctx;
     int c = curve_of(spki);
     if (c < 0)
-        return 1;
+        return 0;
     if (!points[c]) {
         groups[c] = EC_GROUP_new_by_curve_name(curves[c].nid);
         points[c] = groups[c] ? EC_POINT_new(groups[c]) : NULL;
@@ -246,10 +274,14 @@ int x509_key_on_curve(struct span spki)
             diag_exit(ST_TEMP, "%s: %s", curves[c].name, diag_openssl());
     }
     struct span point = point_of(&curves[c], spki);
-    int ok = EC_POINT_oct2point(groups[c], points[c], point.p, point.n, ctx) == 1;
-    if (!ok)
-        ERR_clear_error();
-    return ok;
+    if (EC_POINT_oct2point(groups[c], points[c], point.p, point.n, ctx) == 1)
+        return 0;
+    ERR_clear_error();
+    snprintf(why, X509_WHY,
+             in_range(groups[c], point) ? "a point that is not on %s"
+                                        : "a point whose coordinates are out of range for %s",
+             curves[c].name);
+    return 1;
 }
 
 void x509_key_hash(struct span spki, unsigned char out[X509_HASH])

@@ -1,4 +1,4 @@
-/* Attributes of names, shared by x509_name*.c and x509_attr.c. */
+/* What the files of the module share: attributes of names, and what keys consist of. */
 #ifndef X509_PRIV_H
 #define X509_PRIV_H
 
@@ -48,5 +48,10 @@ int x509_string_utf8(unsigned char tag, struct span value, struct buf *out);
 long x509_utf8_count(const void *p, size_t n);
 int x509_printable(const void *p, size_t n);
 int x509_ascii(const void *p, size_t n);
+
+/* RSAPublicKey; n and e without their sign octet. 0: not an RSA key. */
+int x509_rsa_open(struct span spki, struct span *n, struct span *e);
+/* x509_key_weak for a key on a curve that is known. */
+int x509_point_weak(struct span spki, char why[X509_WHY]);
 
 #endif

@@ -99,7 +99,7 @@ spki() { # KEY
 @test "a point that is not on its curve is refused" {
     csr T2 >good.pem
     forge edit "0/2/1 body 0004$(printf '11%.0s' {1..64})" <good.pem |
-        refused open T2 "verify-unit: the public key is not on P-256 (failInfo badAlg)"
+        refused open T2 "verify-unit: the request has a point that is not on P-256 (failInfo badAlg)"
 }
 
 @test "an RSA key with an even or a small exponent is refused" {

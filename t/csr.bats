@@ -431,8 +431,8 @@ TABLE
     done <<'TABLE'
 rsa1024|an RSA key shorter than 2048 bits
 e3|an RSA exponent smaller than 65537
-k1|an unknown curve, or a point that is not in uncompressed form
-explicit|an unknown curve, or a point that is not in uncompressed form
+k1|a curve other than P-256, P-384 and P-521
+explicit|a curve with parameters of its own
 TABLE
 }
 

@@ -342,7 +342,7 @@ TABLE
     refused 0 'profile tls-client does not allow RSA-2056 keys' tls-client <r.csr
     openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1 -out k.pem
     openssl req -new -key k.pem -subj /CN=a -out r.csr
-    refused 0 'the request has an unknown curve, or a point that is not in uncompressed form' tls-client <r.csr
+    refused 0 'the request has a curve other than P-256, P-384 and P-521' tls-client <r.csr
     openssl genpkey -quiet -algorithm ED448 -out k.pem
     openssl req -new -key k.pem -subj /CN=a -out r.csr
     refused 0 'the request has a key of an unknown algorithm' tls-client <r.csr
