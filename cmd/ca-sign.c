@@ -111,6 +111,7 @@ static enum status issue_one(struct ca *ca, const struct unit *u, const struct l
         return ST_REFUSED;
     struct issue_request q = {.profile = r->profile,
                               .asked = it->asked,
+                              .lots = u->lots,
                               .owner = r->lot->owner,
                               .lot = r->lot->name,
                               .unit = layers_signer(m, PATH_ATTACH)->id,

@@ -66,6 +66,20 @@ struct span issue_ca_lock(const char hex[ISSUE_CA_ID])
     return (struct span){(const unsigned char *)hex, 16};
 }
 
+/* The owner's fixed fields, over the names that the certificate will have. */
+static int owner_allows(const struct issue_request *r, struct issue_result *out)
+{
+    struct x509_ext san = {0};
+    char why[LOT_WHY];
+    x509_ext_get(buf_span(&out->profile.extensions), "2.5.29.17", &san);
+    if (!r->lots ||
+        lots_owner_allows(r->lots, r->owner, buf_span(&out->profile.subject), san.value, why))
+        return 1;
+    snprintf(out->profile.why, sizeof out->profile.why, "%.*s", X509_WHY - 1, why);
+    out->profile.fail = FAIL_BAD_IDENTITY;
+    return 0;
+}
+
 enum status issue_certificate(const struct issue_ca *ca, const struct issue_request *r,
                               struct issue_result *out)
 {
@@ -82,7 +96,7 @@ enum status issue_certificate(const struct issue_ca *ca, const struct issue_requ
     buf_reset(&out->profile.differences);
     enum status st = issue_judge(ca->ledger, &s, now);
     if (st == ST_OK && !out->again) {
-        if (profile_apply(r->profile, &r->asked, by, now, &out->profile))
+        if (profile_apply(r->profile, &r->asked, by, now, &out->profile) && owner_allows(r, out))
             st = sign_and_record(ca, &s, by);
         else
             st = ST_REFUSED;

@@ -10,6 +10,7 @@
 #define ISSUE_H
 
 #include "ledger.h"
+#include "lot.h"
 #include "profile.h"
 #include "signer.h"
 
@@ -30,8 +31,9 @@ struct issue_request {
     const struct profile *profile;
     struct profile_asked asked; /* asked.device set */
     const char *owner, *lot;
-    const char *unit; /* attach's id; NULL for --direct */
-    struct span tid;  /* empty for --direct */
+    const struct lots *lots; /* whose owners bound the names; NULL: nothing does */
+    const char *unit;        /* attach's id; NULL for --direct */
+    struct span tid;         /* empty for --direct */
     uint32_t part;
 };
 
