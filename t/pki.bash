@@ -18,12 +18,13 @@ pki_key() { # NAME [ALGORITHM...]
 }
 
 # Extended key usage of a role, and what belongs to it.
-pki_role() { # attach|verify-unit|ra-approve|ca-sign
+pki_role() { # attach|verify-unit|ra-approve|ca-sign|approver
     case $1 in
     attach) echo "$ARC.1" ;;
     verify-unit) echo "$CMC_RA,$ARC.2" ;;
     ra-approve) echo "$CMC_RA,$ARC.3" ;;
     ca-sign) echo "$CMC_CA,$ARC.4" ;;
+    approver) echo "$ARC.5" ;;
     esac
 }
 
