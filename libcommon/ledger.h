@@ -135,6 +135,10 @@ struct ledger_filter {
 };
 enum status ledger_scan(struct ledger *l, const struct ledger_filter *f, ledger_each *each, void *arg);
 
+/* An entry that outlives the call that gave it: to's spans and strings stand in the block returned, which the caller
+ * frees. */
+void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
+
 /* Attach's runs. */
 struct ledger_run {
     int opened, closed;

@@ -1,42 +1,27 @@
-/* What the parts of the ledger share. */
+/* What the parts of the ledger share: rules, hashes and statements above, and below them the store that
+ * keeps the rows, a SQLite file or a PostgreSQL database. */
 #ifndef LEDGER_PRIV_H
 #define LEDGER_PRIV_H
 
 #include <openssl/evp.h>
-#include <sqlite3.h>
 
 #include "ledger.h"
 
-#define LEDGER_APPLICATION 0x63746c67 /* "ctlg": PRAGMA application_id */
-#define LEDGER_FORMAT 2               /* PRAGMA user_version */
+#define LEDGER_FORMAT 2
 #define LEDGER_HASH 32
 #define LEDGER_NONCE 16
+#define LEDGER_MOST_TEXT 2000 /* octets: what PostgreSQL's indexes take */
 
 /* The columns of struct ledger_entry, in the order that ledger_read_row takes them. */
-#define LEDGER_COLUMNS                                                                             \
-    "id, time, kind, tid, run, part, unit, owner, lot, profile, device, key, serial, "             \
-    "digest_in, digest_out, status, note, data"
 #define LEDGER_COLUMNS_BARE                                                                        \
     "id, time, kind, tid, run, part, unit, owner, lot, profile, device, key, serial, "             \
-    "digest_in, digest_out, status, note, NULL"
+    "digest_in, digest_out, status, note"
+#define LEDGER_COLUMNS LEDGER_COLUMNS_BARE ", data"
 #define LEDGER_COLUMN_COUNT 18
 
 enum ledger_sql {
-    LEDGER_SQL_BEGIN,
-    LEDGER_SQL_COMMIT,
-    LEDGER_SQL_ROLLBACK,
     LEDGER_SQL_NEWEST,
-    LEDGER_SQL_WRITER,
-    LEDGER_SQL_ADD,
-    LEDGER_SQL_BY_ID,
     LEDGER_SQL_BY_TID,
-    LEDGER_SQL_FRESH,
-    LEDGER_SQL_FRESH_ENDS,
-    LEDGER_SQL_FRESH_ADD,
-    LEDGER_SQL_FRESH_CLEAR,
-    LEDGER_SQL_SEEN,
-    LEDGER_SQL_SEEN_ADD,
-    LEDGER_SQL_HAS_MARK,
     LEDGER_SQL_RUN,
     LEDGER_SQL_RUN_DEVICES,
     LEDGER_SQL_RUN_UNANSWERED,
@@ -49,8 +34,6 @@ enum ledger_sql {
     LEDGER_SQL_REVOKED,
     LEDGER_SQL_ALLOWED,
     LEDGER_SQL_USED,
-    LEDGER_SQL_MARKS,
-    LEDGER_SQL_INDEXED,
     LEDGER_SQL_QUOTAS,
     LEDGER_SQL_QUOTA_WRONG,
     LEDGER_SQL_SCAN,
@@ -59,6 +42,28 @@ enum ledger_sql {
     LEDGER_SQL_STAND,
     LEDGER_SQL_LINK_NEAR,
     LEDGER_SQL_LINK,
+    LEDGER_SQL_COMMON, /* above: every store; below: one of them */
+    LEDGER_SQLITE_BEGIN = LEDGER_SQL_COMMON,
+    LEDGER_SQLITE_COMMIT,
+    LEDGER_SQLITE_ROLLBACK,
+    LEDGER_SQLITE_WRITER,
+    LEDGER_SQLITE_ADD,
+    LEDGER_SQLITE_BY_ID,
+    LEDGER_SQLITE_FRESH,
+    LEDGER_SQLITE_FRESH_ENDS,
+    LEDGER_SQLITE_FRESH_ADD,
+    LEDGER_SQLITE_FRESH_CLEAR,
+    LEDGER_SQLITE_SEEN,
+    LEDGER_SQLITE_SEEN_ADD,
+    LEDGER_SQLITE_HAS_MARK,
+    LEDGER_SQLITE_MARKS,
+    LEDGER_SQLITE_INDEXED,
+    LEDGER_PG_LOCK,
+    LEDGER_PG_WRITER,
+    LEDGER_PG_ADD,
+    LEDGER_PG_EXPECT_ISSUED,
+    LEDGER_PG_EXPECT_COUNTED,
+    LEDGER_PG_HOLDERS,
     LEDGER_SQL_COUNT
 };
 
@@ -68,33 +73,6 @@ struct ledger_chain {
     unsigned char head[LEDGER_HASH];
 };
 
-struct ledger {
-    char *path, *unit;
-    int reader; /* never writes */
-    int64_t format;
-    sqlite3 *db;
-    sqlite3_stmt *sql[LEDGER_SQL_COUNT];
-    int open;                /* between begin and commit */
-    int64_t next_id, newest; /* in the transaction: the next entry's id, the last one's time */
-    struct ledger_chain committed, pending; /* pending: in the transaction */
-    EVP_MD *sha256;
-    EVP_MD_CTX *md;
-    struct buf scratch;
-    struct buf prefix; /* what prefix_hash is of: names in a row begin alike */
-    unsigned char prefix_hash[LEDGER_HASH];
-    struct ledger_fresh *fresh; /* of ledger_seen.c; NULL until the first look-up */
-    void *kept;                 /* the octets of the last entry that was handed out */
-};
-
-/* What the entries say of index and quotas, added up. */
-struct ledger_sums {
-    uint64_t secret[3], marks, quotas;
-};
-int ledger_sums_start(struct ledger_sums *s);
-void ledger_sum_entry(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);
-/* 1: index and quotas are what the entries make them; 0 after a warning. */
-int ledger_sums_fit(struct ledger *l, const struct ledger_sums *s);
-
 /* A row of the table writer. */
 struct ledger_writer {
     int64_t id, opened;
@@ -102,36 +80,123 @@ struct ledger_writer {
     const char *unit, *program;
 };
 
-/* Sets the connection up and checks whose ledger it is. */
-enum status ledger_connect(struct ledger *l);
-/* Makes a new, empty ledger at l->path unless there is a file; whole, or not at all. */
-enum status ledger_make(struct ledger *l);
+/* What LEDGER_ISSUED or LEDGER_COUNTED is looked for by: its key, or owner, profile and device, or all of
+ * them and the lot. */
+struct ledger_wanted {
+    enum ledger_kind kind;
+    int by_key;
+    struct span key;
+    const char *owner, *lot, *profile, *device;
+    ledger_each *each;
+    void *arg;
+};
 
-/* Warns what SQLite failed at; the status that goes with it. */
-enum status ledger_failed(const struct ledger *l, sqlite3 *db);
-/* The prepared statement, reset. NULL after a warning. */
-sqlite3_stmt *ledger_sql(struct ledger *l, enum ledger_sql which);
-/* Runs a statement that gives no rows. */
-enum status ledger_run_sql(struct ledger *l, sqlite3_stmt *st);
-void ledger_bind_span(sqlite3_stmt *st, int at, struct span s);
+/* What the entries say of index and quotas, added up. */
+struct ledger_sums {
+    uint64_t secret[3], marks, quotas;
+};
 
-/* The row's columns from `LEDGER_COLUMNS` on; borrowed until the next step. */
-void ledger_read_row(sqlite3_stmt *st, struct ledger_entry *e);
-/* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. */
-enum status ledger_walk(struct ledger *l, sqlite3_stmt *st, ledger_each *each, void *arg);
+struct ledger_stmt;
+
+/* A store, and what differs between the two. A call that fails has warned. */
+struct ledger_store {
+    enum status (*open)(struct ledger *l); /* makes it if l is not a reader; checks whose it is */
+    void (*close)(struct ledger *l);
+    enum status (*begin)(struct ledger *l);
+    enum status (*commit)(struct ledger *l);
+    void (*abort)(struct ledger *l);
+    enum status (*add)(struct ledger *l, const struct ledger_entry *e);
+    enum status (*lock)(struct ledger *l, char what, struct span name);
+    enum status (*expect)(struct ledger *l, enum ledger_kind kind, const struct ledger_identity *v,
+                          size_t n);
+    enum status (*find)(struct ledger *l, const struct ledger_wanted *w);
+    /* Offers what was added and is not in the tables yet; 0 if `each` has seen enough. */
+    int (*offer)(struct ledger *l, const struct ledger_filter *f, const char *note,
+                 ledger_each *each, void *arg);
+    /* One snapshot for several statements. */
+    enum status (*freeze)(struct ledger *l);
+    void (*thaw)(struct ledger *l);
+    /* Adds the marks under which the index must have e; whether it has just those, 0 after a warning. */
+    void (*sum_marks)(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);
+    int (*marks_fit)(struct ledger *l, const struct ledger_sums *s);
+    /* The statement, ready to bind. NULL after a warning. */
+    int (*prepare)(struct ledger_stmt *st, const char *sql);
+    void (*bind_int)(struct ledger_stmt *st, int at, int64_t v);
+    void (*bind_span)(struct ledger_stmt *st, int at, struct span s);
+    void (*bind_text)(struct ledger_stmt *st, int at, const char *s);
+    int (*step)(struct ledger_stmt *st);
+    int64_t (*get_int)(const struct ledger_stmt *st, int at);
+    struct span (*get_span)(const struct ledger_stmt *st, int at);
+    const char *(*get_text)(const struct ledger_stmt *st, int at);
+    void (*reset)(struct ledger_stmt *st);
+};
+extern const struct ledger_store ledger_sqlite, ledger_pg;
+
+struct ledger_stmt {
+    struct ledger *l;
+    enum ledger_sql which;
+    void *own; /* the store's */
+};
+
+struct ledger {
+    char *path, *unit;
+    const struct ledger_store *store;
+    int reader; /* never writes */
+    int64_t format;
+    struct ledger_stmt sql[LEDGER_SQL_COUNT];
+    int open;                               /* between begin and commit */
+    int64_t next_id, newest;                /* in the transaction: the next entry's id, the last one's time */
+    struct ledger_chain committed, pending; /* pending: in the transaction */
+    EVP_MD *sha256;
+    EVP_MD_CTX *md;
+    struct buf scratch;
+    void *kept; /* the octets of the last entry that was handed out */
+    struct ledger_lite *lite;
+    struct ledger_db *db;
+};
+
+/* Statements. Columns and parameters count as SQL counts them: from 0, from 1. What is bound or read is
+ * borrowed until the reset. */
+struct ledger_stmt *ledger_sql(struct ledger *l, enum ledger_sql which);
+void ledger_bind_int(struct ledger_stmt *st, int at, int64_t v);
+void ledger_bind_span(struct ledger_stmt *st, int at, struct span s); /* empty: NULL */
+void ledger_bind_text(struct ledger_stmt *st, int at, const char *s); /* NULL: NULL */
+int ledger_step(struct ledger_stmt *st); /* 1: a row; 0: no more; -1 after a warning */
+int64_t ledger_int(const struct ledger_stmt *st, int at);
+struct span ledger_span(const struct ledger_stmt *st, int at);
+const char *ledger_text(const struct ledger_stmt *st, int at);
+void ledger_reset(struct ledger_stmt *st); /* NULL-safe */
+/* Runs a statement that gives no rows, and resets it; ST_TEMP for NULL. */
+enum status ledger_run_sql(struct ledger_stmt *st);
+
+/* The row's columns from LEDGER_COLUMNS on; borrowed until the next step. */
+void ledger_read_row(const struct ledger_stmt *st, struct ledger_entry *e);
+/* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. *more: 0 if `each` has seen enough. */
+enum status ledger_walk(struct ledger_stmt *st, ledger_each *each, void *arg, int *more);
 /* *to is *from with octets and strings of its own, in one block that the caller frees. */
 void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
+int ledger_same_text(const char *a, const char *b); /* NULL is like NULL only */
+int ledger_matches(const struct ledger_wanted *w, const struct ledger_entry *e);
+/* kinds, tid, serial, unit, owner, profile, device of the filter; note if not NULL. */
+int ledger_fits(const struct ledger_filter *f, const char *note, const struct ledger_entry *e);
 
-/* Adds a LEDGER_ISSUED to the index. */
-enum status ledger_seen_add(struct ledger *l, const struct ledger_entry *e);
-/* Whether the index has it; -1 after a warning. */
-int ledger_seen_has(struct ledger *l, const struct ledger_entry *e);
-/* The marks under which the index has it; they may be alike. */
-void ledger_seen_marks(struct ledger *l, const struct ledger_entry *e, int64_t *key,
-                       int64_t *other);
-/* At the start and end of a transaction. changed: what it added did not stay. */
-void ledger_seen_forget(struct ledger *l, int changed);
-void ledger_seen_free(struct ledger *l);
+/* Id and time of the newest entry; 0 and 0 if there is none. */
+enum status ledger_read_newest(struct ledger *l, int64_t *id, int64_t *time);
+/* The same for the transaction that begins; ST_TEMP if the clock is behind it. */
+enum status ledger_check_clock(struct ledger *l);
+/* Gives e its place behind the last entry of this transaction, and its hash; ledger_follow once it is kept. */
+void ledger_place(struct ledger *l, struct ledger_entry *e, unsigned char hash[LEDGER_HASH]);
+void ledger_follow(struct ledger *l, const struct ledger_entry *e,
+                   const unsigned char hash[LEDGER_HASH]);
+/* A new writer, not in the table yet: nonce is 16 octets of the caller's. 0 after a warning. */
+int ledger_new_writer(const struct ledger *l, struct ledger_writer *w, unsigned char nonce[LEDGER_NONCE]);
+void ledger_enter_writer(struct ledger *l, const struct ledger_writer *w);
+
+int ledger_sums_start(struct ledger_sums *s);
+void ledger_sum_mark(struct ledger_sums *s, int64_t mark, int64_t entry);
+void ledger_sum_entry(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);
+/* 1: index and quotas are what the entries make them; 0 after a warning. */
+int ledger_sums_fit(struct ledger *l, const struct ledger_sums *s);
 
 void ledger_hash_text(struct ledger *l, struct span s, unsigned char out[LEDGER_HASH]);
 /* The first link of a writer's chain. */
