@@ -132,7 +132,7 @@ line_restore() { # NAME
     rm -rf "$LINE/var"
     cp -a "$LINE/kept/$1" "$LINE/var"
 }
-line_entries() { # UNIT
+line_entries() { # UNIT: without the signed heads
     [ -e "$LINE/var/$1.db" ] || { echo 0; return; }
-    sqlite3 "$LINE/var/$1.db" 'select count(*) from entry'
+    sqlite3 "$LINE/var/$1.db" 'select count(*) from entry where kind <> 21'
 }
