@@ -130,11 +130,13 @@ static void put_key(struct buf *out, struct span spki)
     buf_char(out, '\n');
 }
 
-/* As ca-sign would certify it, if its profile is this unit's. */
+/* As ca-sign would certify it, by the profile here. What only the CA can have an opinion on
+ * (FAIL_INTERNAL_CA: there is no issuer here) is left to it. */
 static void put_certified(struct buf *out, const struct judge_rules *r, const struct judge_item *it)
 {
     struct profile_result res = {0};
-    if (!profile_apply(r->profile, &it->asked, NULL, clock_now(), &res)) {
+    if (!profile_apply(r->profile, &it->asked, NULL, clock_now(), &res) &&
+        (res.fail != FAIL_INTERNAL_CA || !res.extensions.n)) {
         put_line(out, "  cannot be certified", res.why);
     } else {
         char *subject = x509_name_text(buf_span(&res.subject));

@@ -1,0 +1,61 @@
+# A line whose lots have quotas and approvers: persons with keys in a token of their own. Source t/line.bash first.
+
+people_lots() { # [NAME=WORDS...]: lots.yaml; NAME with WORDS instead of its own, or one lot more
+    local lot words name
+    local -A lots=([two]='approve: 2' [one]='approve: manual' [named]='approve: 1, approvers: [alice]'
+        [few]='quota: 3' [fewer]='approve: 1, quota: 2' [free]='approve: auto' [listed]='devices: devices.csv')
+    for lot; do
+        words=${lot#*=}
+        lots[${lot%%=*}]=$words
+    done
+    {
+        echo lots:
+        for name in "${!lots[@]}"; do
+            [ -z "${lots[$name]}" ] || printf '  - {name: %s, profile: tls-client, owner: acme, verify-units: [verify-unit-1], %s}\n' \
+                "$name" "${lots[$name]}"
+        done
+    } | sed '/devices:/!s/verify-units/devices: any, verify-units/' >"$LINE/etc/lots.yaml"
+}
+
+people_line() { # FOLDER
+    line_make "$1" && line_tokens people || return
+    local person
+    for person in alice bob carol; do
+        line_unit approver people $person $person || return
+    done
+    people_lots
+    sed -i 's/lots: \[.*\]/lots: [two, one, named, few, fewer, free, listed]/' "$LINE/etc/ca-sign.yaml"
+    echo 'ask-again: 1s' >>"$LINE/etc/ra-approve.yaml"
+    line_keep empty
+}
+
+# The options that say who decides.
+person() { # NAME [CERTIFICATE]
+    printf '%s\n' --key "$(line_uri people "$1")" --certificate "$PKI/${2-$1}.pem"
+}
+# decide NAME OPTION...: with the person's key and certificate
+decide() {
+    local who
+    mapfile -t who < <(person "$1" "${CERTIFICATE-$1}")
+    ra-approve "${who[@]}" "${@:2}"
+}
+grant() { decide "$1" --grant "$2"; }             # NAME ID
+refuse() { decide "$1" --refuse "$2" --why "$3"; } # NAME ID TEXT
+
+# Requests of devices, through the whole line; what waits ends with 4.
+asks() { # LOT ID...
+    local lot=$1 id
+    shift
+    for id; do
+        line_request "$id"
+    done | line "$lot"
+}
+# The ID of what waits alone, or of the last that waits.
+waiting() { ra-approve --list | tail -n 1 | cut -f 1; }
+# attach asks again; --poll passes over what is not due yet.
+polls() {
+    sleep 1.1
+    attach --poll | line_middle | attach "$@"
+}
+ledger() { sqlite3 "$LINE/var/$1.db" "$2"; } # UNIT SQL
+counted() { ledger ra-approve 'select count(*) from entry where kind = 14'; }
