@@ -115,6 +115,73 @@ forge_line() {
     forge_messages "$M" L7 <"$LINE/requests.pem"
 }
 
+# --- what waits for people ---
+
+POLL_TOKEN=a1a2a3a4a5a6a7a8a9aaabacadaeafb0
+POLL_NONCE=b1b2b3b4b5b6b7b8b9babbbcbdbebfc0
+LEAF_NONCE=c1c2c3c4c5c6c7c8c9cacbcccdcecfd0
+CMC=1.3.6.1.5.5.7.7
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+unhex() { sed 's/../\\x&/g' | xargs -0 printf '%b'; }
+pend_info() { tlv 30 "$(tlv 04 "${1:-$POLL_TOKEN}")" "$(tlv 18 "$(printf %s "${2:-20300101000000Z}" | hex)")"; } # [TOKEN [TIME]]
+# CMCStatusInfoV2 of requests, each a list of numbers: a path upward, alone downward.
+pending() { # REFERENCE...
+    local refs= one n path
+    for one; do
+        path=
+        for n in $one; do path+=$(int "$n"); done
+        [[ $one != *' '* ]] || path=$(tlv 30 "$path")
+        refs+=$path
+    done
+    tlv 30 "$(int 3)" "$(tlv 30 "$refs")" "$(pend_info)"
+}
+# Attach's PKIData that asks again after what it sent in message 1.
+poll_content() {
+    local tid info
+    forge get $CONTENT <"$M/1.pem" >poll.content
+    tid=$(forge get $TID <poll.content | hex)
+    info=$(forge get "${REGINFO}" <poll.content | forge edit "5 set 3000" | hex)
+    tlv 30 "$(tlv 30 "$(control 1 $CMC.5 "$tid")" "$(control 2 $CMC.6 "$(tlv 04 $POLL_NONCE)")" \
+        "$(control 3 $CMC.7 "$(tlv 04 $LEAF_NONCE)")" "$(control 4 $CMC.21 "$(tlv 04 $POLL_TOKEN)")" \
+        "$(control 5 $CMC.18 "$(tlv 04 "$info")")")" 3000 3000 3000 | unhex
+}
+# What ra-approve makes of verify-unit's MESSAGE: VERDICT (none if empty), and POLL beside it.
+ra_content() { # MESSAGE VERDICT [POLL]
+    local verdict= beside= list
+    list=$(int 1)
+    [ -z "$2" ] || verdict=$(control 102 "$ARC.10" "$2")
+    if [ $# -gt 2 ]; then
+        list+=$(int 2)
+        beside=$(tlv 30 "$(int 2)" "$(forge get . <"$3" | hex)")
+    fi
+    tlv 30 "$(tlv 30 "$(control 100 $CMC.5 "$(forge get $CONTENT <"$1" | forge get $TID | hex)")" \
+        "$(control 101 $CMC.28 "$(tlv 30 "$list")")" "$verdict")" 3000 \
+        "$(tlv 30 "$(tlv 30 "$(int 1)" "$(forge get . <"$1" | hex)")" "$beside")" 3000 | unhex
+}
+digest() { forge get . <"$1" | sha256sum | cut -c1-64; } # MESSAGE
+# ra-approve's layer around ca-sign's LEAF, in answer to verify-unit's MESSAGE.
+ra_answer() { # LEAF MESSAGE [EDIT...]
+    local message=$2
+    forge get . <"$1" >leaf.der
+    forge get $CONTENT <"$M/5.pem" | forge edit "$RWRAPPED set @leaf.der" \
+        "0/2/2/0/0/1 body $(digest "$message")" "${@:3}" | forged twin.ra-approve type=response
+}
+# Behind forge_line: the same message held back for people (3w, ca-sign's answer 4w), a poll that comes too
+# early (1p to 4p, and 5p down to verify-unit), and one that is granted (3g, 4g, 5g). Kept are `waiting` (nobody
+# has seen the poll), `polled` (verify-unit has), `granted` (ca-sign has issued).
+forge_polls() {
+    cd "$M" || return
+    line_restore up && rm -f "$LINE"/var/ca-sign.db*
+    ra_content 2.pem "$(pending "1 1 101" "1 1 102" "1 103")" | forged twin.ra-approve >3w.pem
+    ca-sign <3w.pem >4w.pem && line_keep waiting &&
+        poll_content | forged twin.attach >1p.pem && verify-unit <1p.pem >2p.pem && line_keep polled || return
+    ra_content 2p.pem "$(pending "1 1 1")" | forged twin.ra-approve >3p.pem
+    ra_content 2.pem "" 2p.pem | forged twin.ra-approve >3g.pem
+    ca-sign <3p.pem >4p.pem && ca-sign <3g.pem >4g.pem && line_keep granted || return
+    ra_answer 4p.pem 2p.pem >5p.pem
+    ra_answer 4g.pem 2p.pem >5g.pem
+}
+
 # --- what must come of it ---
 
 failure() {

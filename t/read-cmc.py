@@ -30,6 +30,7 @@ CONTROLS = {
     rfc6402.id_cmc_transactionId: univ.Integer(),
     rfc6402.id_cmc_senderNonce: univ.OctetString(),
     rfc6402.id_cmc_recipientNonce: univ.OctetString(),
+    rfc6402.id_cmc_queryPending: univ.OctetString(),
     rfc6402.id_cmc_regInfo: univ.OctetString(),
     rfc6402.id_cmc_responseInfo: univ.OctetString(),
     rfc6402.id_cmc_batchRequests: rfc6402.BodyPartList(),

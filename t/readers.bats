@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
     . "$BATS_TEST_DIRNAME/forge.bash"
-    forge_line
+    forge_line && forge_polls
 }
 
 setup() {
@@ -14,29 +14,37 @@ setup() {
     line_restore passed
 }
 
-@test "openssl cms verifies every layer of every message" {
-    local n layers signer
-    for n in 1:1 2:2 3:3 4:1 5:2 6:3; do
-        cp "$M/${n%:*}.pem" message.pem
-        for ((layers = ${n#*:}; layers > 0; layers--)); do
-            openssl cms -verify -purpose any -CAfile "$PKI/root.pem" -inform PEM -in message.pem -out content.der \
-                -signer signer.pem
-            signer=$(openssl x509 -in signer.pem -noout -subject -nameopt RFC2253)
-            echo "${n%:*}: $signer"
-            [ $layers -gt 1 ] || break
-            if answer message.pem; then
-                forge get "$RWRAPPED" <content.der | forge pem CMS >inner.pem
-            else
-                forge get "$WRAPPED" <content.der | forge pem CMS >inner.pem
-            fi
-            mv inner.pem message.pem
-        done
-        [ $layers -eq 1 ]
-        case ${n%:*} in
-        [123]) [ "$signer" = "subject=CN=attach-1" ] ;;
-        *) [ "$signer" = "subject=CN=Device CA" ] ;;
-        esac
+# Every layer of a message, from the outside in, is verified by openssl cms: prints the signers.
+opened() { # MESSAGE [PLACE OF WHAT IT WRAPS]: of the outermost layer
+    local where
+    cp "$1" message.pem
+    while :; do
+        openssl cms -verify -purpose any -CAfile "$PKI/root.pem" -inform PEM -in message.pem -out content.der \
+            -signer signer.pem 2>>log || return
+        openssl x509 -in signer.pem -noout -subject -nameopt RFC2253 | sed 's/^subject=CN=//'
+        where=${2:-$WRAPPED}
+        ! answer message.pem || where=$RWRAPPED
+        set -- "$1"
+        forge get "$where" <content.der >inner.der 2>>log || return 0
+        forge pem CMS <inner.der >message.pem
     done
+}
+
+@test "openssl cms verifies every layer of every message" {
+    local n up=attach-1 down="Device CA"
+    for n in 1:"$up" 2:"verify-unit-1 $up" 3:"ra-approve-1 verify-unit-1 $up" \
+        4:"$down" 5:"ra-approve-1 $down" 6:"verify-unit-1 ra-approve-1 $down"; do
+        [ "$(opened "$M/${n%%:*}.pem" | paste -sd ' ')" = "${n#*:}" ] || { echo "$n"; cat log; return 1; }
+    done
+}
+
+@test "openssl cms verifies every layer of what waits, of polls, and of what is granted" {
+    local n up="verify-unit-1 attach-1" down="ra-approve-1 Device CA"
+    for n in 3w:"ra-approve-1 $up" 4w:"${down#* }" 1p:"${up#* }" 2p:"$up" 3p:"ra-approve-1 $up" 4p:"${down#* }" \
+        5p:"$down" 3g:"ra-approve-1 $up" 4g:"${down#* }" 5g:"$down"; do
+        [ "$(opened "$M/${n%%:*}.pem" | paste -sd ' ')" = "${n#*:}" ] || { echo "$n"; cat log; return 1; }
+    done
+    [ "$(opened "$M/3g.pem" 2/1/1 | paste -sd ' ')" = "ra-approve-1 $up" ]
 }
 
 reads() { # MESSAGE LINE...
@@ -57,6 +65,22 @@ reads() { # MESSAGE LINE...
     reads 4 "1 $leaf"
     reads 5 "$one Integer BodyPartPath OctetString" "2 $leaf"
     reads 6 "$one Integer BodyPartPath OctetString" "2 ${one#1 } Integer BodyPartPath OctetString" "3 $leaf"
+}
+
+@test "pyasn1 reads what waits, polls, and what is granted, octet for octet" {
+    local one="PKIData certificates 1 attributes 4" poll verify request leaf
+    request="$one Integer OctetString OctetString tcr tcr tcr key"
+    verify="$one Integer BodyPartList CMCStatusInfoV2 ModCertTemplate LraPopWitness crm"
+    poll="$one Integer OctetString OctetString OctetString OctetString"
+    reads 3w "1 $one Integer BodyPartList CMCStatusInfoV2" "2 $verify" "3 $request"
+    reads 1p "1 $poll"
+    reads 2p "1 $one Integer BodyPartList" "2 $poll"
+    reads 3p "1 $one Integer BodyPartList CMCStatusInfoV2" "2 $one Integer BodyPartList" "3 $poll"
+    reads 3g "1 $one Integer BodyPartList" "2 $verify" "3 $request" "2 $one Integer BodyPartList" "3 $poll"
+    leaf="PKIResponse certificates 1 attributes 4 Integer OctetString OctetString OctetString CMCStatusInfoV2"
+    reads 4w "1 $leaf CMCStatusInfoV2"
+    reads 4p "1 $leaf"
+    reads 5p "1 PKIResponse certificates 1 attributes 4 Integer BodyPartPath OctetString" "2 $leaf"
 }
 
 @test "GnuTLS reads and verifies the certificates" {
