@@ -54,7 +54,7 @@ static void explain(const struct judge_item *it)
     profile_explain_subject(it->asked.subject, it->asked.set_subject, "the list", &text);
     profile_explain_san(it->san, it->asked.set_san, "the list", &text);
     if (text.n)
-        diag_note("%s: %s", it->device, (char *)text.d);
+        diag_warn("%s: %s", it->device, (char *)text.d);
     buf_free(&text);
 }
 

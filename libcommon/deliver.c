@@ -174,7 +174,7 @@ static enum status record_delivered(struct deliver *d)
 
 /* --- one message --- */
 
-static void say_refusals(const struct deliver *d)
+static void say_decisions(const struct deliver *d)
 {
     static const char *const names[] = {
         "badAlg",         "badMessageCheck", "badRequest",  "badTime",     "badCertId",
@@ -183,6 +183,8 @@ static void say_refusals(const struct deliver *d)
     for (size_t i = 0; i < d->n; i++) {
         const struct deliver_item *it = &d->items[i];
         const struct cmc_verdict *v = it->verdict;
+        if (v->status == CMC_SUCCESS && v->text.n)
+            diag_note("%s: issued: %.*s", it->device, (int)v->text.n, (const char *)v->text.p);
         if (v->status != CMC_FAILED) /* which has a text and a fail of 0 to 13 */
             continue;
         diag_warn("%s: refused: %.*s (failInfo %s)", it->device, (int)v->text.n,
@@ -219,7 +221,7 @@ static enum status deliver_message(struct deliver *d)
     enum status st = record_received(d);
     if (st != ST_OK)
         return st;
-    say_refusals(d);
+    say_decisions(d);
     if (!to_device) { /* stdout is the device: a process that is killed here prints it again */
         print(d);
         late_keep(d);

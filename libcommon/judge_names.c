@@ -118,7 +118,8 @@ static int kept(const char *field, struct span said, struct span set, struct spa
     if (buf_same(said, set.n ? set : asked))
         return 1;
     return judge_no(f, FAIL_BAD_IDENTITY, "the %s of \"%s\" is not what the lot here says%s", field,
-                    it->device, set.n ? "" : ", and verify-unit left it");
+                    it->device,
+                    set.n || it->item->kind == CMC_KEY ? "" : ", and verify-unit left it");
 }
 
 int judge_names_kept(struct unit *u, const struct judge_rules *r, const struct judge_item *it,

@@ -74,9 +74,9 @@ void profile_result_free(struct profile_result *r);
 int profile_judge(const struct profile *p, const struct profile_asked *asked,
                   enum profile_fail *fail, char why[X509_WHY]);
 
-/* What people are told of names that are not those that were asked (Name; GeneralNames), where `who` ("the list")
- * says otherwise: subject CN was "test", the list says "4711". Appended, with "; " between; nothing where nothing
- * was asked, or where only the encoding differs. */
+/* What people are told of what was asked (Name; GeneralNames) and is not given, because `who` ("the list") says
+ * otherwise: subject CN was "test", the list says "4711". Appended, with "; " between. What is given beyond what
+ * was asked is no difference, nor is another encoding. */
 void profile_explain_subject(struct span asked, struct span said, const char *who, struct buf *out);
 void profile_explain_san(struct span asked, struct span said, const char *who, struct buf *out);
 

@@ -90,12 +90,6 @@ static void compare(const struct attributes *was, struct attributes *is, const c
             is->v[k].same = 1;
         }
     }
-    for (size_t k = 0; k < is->n; k++) {
-        if (is->v[k].same || !begin(out, "subject", ""))
-            continue;
-        buf_printf(out, " had no %s, %s says ", is->v[k].type, who);
-        put_quoted(out, is->v[k].value);
-    }
 }
 
 void profile_explain_subject(struct span asked, struct span said, const char *who, struct buf *out)
@@ -109,7 +103,7 @@ void profile_explain_subject(struct span asked, struct span said, const char *wh
         compare(&was, &is, who, out);
         /* the same attributes: in another order, or only in another encoding */
         char *a = x509_name_text(asked), *b = x509_name_text(said);
-        if (out->n == start && a && b && strcmp(a, b) && begin(out, "subject", ""))
+        if (out->n == start && was.n == is.n && a && b && strcmp(a, b) && begin(out, "subject", ""))
             buf_printf(out, " was in another order than %s says", who);
         free(a);
         free(b);
@@ -145,11 +139,11 @@ void profile_explain_san(struct span asked, struct span said, const char *who, s
 {
     struct buf was = {0}, is = {0};
     size_t gone = put_others(asked, said, &was), come = put_others(said, asked, &is);
-    if (asked.n && (gone || come) && begin(out, "subjectAltName", "")) {
-        buf_str(out, gone && come ? " was " : gone ? " had " : " had no ");
-        put_quoted(out, (char *)(gone ? was.d : is.d));
-        buf_printf(out, come && gone ? ", %s says " : come ? ", %s does" : ", %s does not", who);
-        if (gone && come)
+    if (said.n && gone && begin(out, "subjectAltName", "")) {
+        buf_str(out, " was ");
+        put_quoted(out, (char *)was.d);
+        buf_printf(out, come ? ", %s says " : ", %s says none", who);
+        if (come)
             put_quoted(out, (char *)is.d);
     }
     buf_free(&was);

@@ -273,8 +273,7 @@ TABLE
     run -0 openssl x509 -in cert.pem -noout -subject -nameopt RFC2253
     [[ $output == 'subject='*'CN=4711'*',O=New\, Inc,C=JP' ]]
     [[ $output == *'OU=a\+b\,c'* ]]
-    [[ $differs == *'subject O was "ABC", the profile says "New\, Inc"; subject serialNumber was "4711", the profile says none; '* ]]
-    [[ $differs == *'subject had no CN, the profile says "4711"'* ]]
+    [[ $differs == *'subject O was "ABC", the profile says "New\, Inc"; subject serialNumber was "4711", the profile says none'* ]]
     csr-make -k "$F/dev.key" -s CN=a |
         refused 7 "the profile makes a name from the request's serialNumber, which it does not have" x -c p.yaml -d d
 }
@@ -291,7 +290,7 @@ TABLE
     issue tls-client -S 'CN=b,O=ABC' -N dns:b.example <r.csr
     [ "$(openssl x509 -in cert.pem -noout -subject -nameopt RFC2253)" = 'subject=CN=b,O=ABC' ]
     [ "$(has subjectAltName)" = 'X509v3 Subject Alternative Name: DNS:b.example' ]
-    [ "$differs" = 'profile-test: differs: subject CN was "a", the list says "b"; subject had no O, the list says "ABC"; subjectAltName was "dns:a.example", the list says "dns:b.example"' ]
+    [ "$differs" = 'profile-test: differs: subject CN was "a", the list says "b"; subjectAltName was "dns:a.example", the list says "dns:b.example"' ]
     file 'preset: tls-client' 'subject: "CN={CN},O=Fixed"' 'subject-alt-name: {allow: [uri]}'
     issue x -c p.yaml -S 'CN=b,O=ABC' -N dns:b.example <r.csr
     [ "$(openssl x509 -in cert.pem -noout -subject -nameopt RFC2253)" = 'subject=CN=b,O=Fixed' ]
