@@ -194,11 +194,22 @@ static enum status read_ledger(struct walk *w)
     return st == ST_OK ? ledger_scan(l, &revoked, each_revoked, w) : st;
 }
 
+static int by_line(const void *a, const void *b)
+{
+    const struct revoke_wanted *x = a, *y = b;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
 /* All that was named must be there. */
 static enum status judge(const struct walk *w)
 {
-    const struct revoke_job *j = w->j;
+    struct revoke_job *j = w->j;
     size_t missing = 0;
+    for (size_t i = 0; i < j->n_want; i++)
+        missing += !j->want[i].owner;
+    if (missing) /* nothing is looked up any more */
+        qsort(j->want, j->n_want, sizeof *j->want, by_line);
+    missing = 0;
     for (size_t i = 0; i < j->n_want; i++)
         if (!j->want[i].owner && missing++ < SAY_MOST)
             revoke_want_warn(j, &j->want[i]);
