@@ -49,7 +49,7 @@ int cmc_is_poll(const struct cms_layer *l);
 /* Appends the DER of a PKIData from tid, run, nonce, lot, profile, to and items. */
 void cmc_request_put(const struct cmc_request *r, struct buf *out);
 
-/* Attach's poll: asks again after a message that is pending; has no requests (section 6.9). */
+/* Attach's poll: asks again after a message that is pending; has no requests (section 6.13). */
 #define CMC_TOKEN 16 /* octets of a pendToken */
 struct cmc_poll {
     unsigned char tid[CMC_TID], run[CMC_RUN]; /* those of the message that is pending */
@@ -74,7 +74,8 @@ struct cmc_verdict {
     enum cmc_status status;
     int fail; /* CMCFailInfo; -1: none */
     size_t n;
-    struct cmc_ref *refs; /* n 0: the whole transaction, in answer to a poll that is not granted */
+    struct cmc_ref *refs; /* n 0: the whole transaction, in answer to a poll that is not granted:
+                             pending, or failed (badRequest) if nothing waits for it */
     struct span text;     /* statusString; empty: none */
     unsigned char token[CMC_TOKEN]; /* pendInfo: only with CMC_PENDING */
     int64_t pend_time;              /* when to ask again */
@@ -122,7 +123,8 @@ struct cmc_leaf {
     void *own;
 };
 /* Checks that every id from CMC_FIRST on has exactly one status, and that exactly the successful
- * are issued; or, where a poll is not granted, that one pending status stands for the transaction. */
+ * are issued; where one is pending, that none is; or, where a poll is not granted, that one status,
+ * pending or failed, stands for the transaction. */
 struct cmc_leaf *cmc_leaf_open(const struct cms_layer *l, char why[CMC_WHY]);
 void cmc_leaf_free(struct cmc_leaf *f);
 void cmc_leaf_put(const struct cmc_leaf *f, struct buf *out);

@@ -1,4 +1,4 @@
-/* Attach's poll (RFC 5272, section 6.9): a PKIData without requests. It says so little that there
+/* Attach's poll (RFC 5272, section 6.13): a PKIData without requests. It says so little that there
  * is one way to write it, and what is read is held against that. */
 #include "cmc_priv.h"
 

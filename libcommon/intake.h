@@ -46,7 +46,7 @@ enum status intake_unanswered(struct unit *u);
 /* Prints the recorded messages of these devices again, but for those that wait for approval.
  * ST_REFUSED after a warning if some are too old to be taken. */
 enum status intake_resend(struct unit *u);
-/* Asks after the messages that wait for approval (RFC 5272, section 6.9): prints a new poll for
+/* Asks after the messages that wait for approval (RFC 5272, section 6.13): prints a new poll for
  * each. */
 enum status intake_poll(struct unit *u);
 

@@ -1,4 +1,4 @@
-/* Asking again after messages that wait for approval (RFC 5272, section 6.9). */
+/* Asking again after messages that wait for approval (RFC 5272, section 6.13). */
 #include "intake_priv.h"
 
 #include <string.h>
