@@ -1,0 +1,193 @@
+/* Lines about devices and messages, in the three forms. What they quote may be hostile. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "audit_priv.h"
+#include "clock.h"
+#include "io.h"
+
+#define FLUSH 65536
+
+static const char *const statuses[] = {"asked",  "pending", "received", "delivered", "refused",
+                                       "issued", "revoked", "answered", "open"};
+
+int audit_status_known(const char *name)
+{
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (!strcmp(statuses[i], name))
+            return 1;
+    return 0;
+}
+
+static int same(const char *want, const char *is)
+{
+    return !want || (is && !strcmp(want, is));
+}
+
+int audit_wanted(const struct audit_filter *f, const struct audit_row *r)
+{
+    return same(f->lot, r->lot) && same(f->owner, r->owner) && same(f->unit, r->unit) &&
+           same(f->status, r->status) && same(f->device, r->device) &&
+           (!f->serial.n || buf_same(f->serial, r->serial)) && r->time >= f->since &&
+           (!f->until || r->time < f->until);
+}
+
+/* --- table --- */
+
+static void cell(struct buf *b, const char *s, int width)
+{
+    char shown[600];
+    diag_escape(s ? s : "", shown, sizeof shown);
+    buf_printf(b, "%-*s  ", width, shown);
+}
+
+static void table(const struct audit_out *o, struct buf *b, const struct audit_row *r)
+{
+    struct buf hex = {0};
+    char when[CLOCK_TEXT], n[24];
+    clock_format(r->time, when);
+    snprintf(n, sizeof n, "%" PRId64, r->requests);
+    cell(b, when, 20);
+    cell(b, r->status, 9);
+    if (o->messages) {
+        buf_hex(&hex, r->tid.p, r->tid.n);
+        cell(b, (char *)hex.d, 32);
+        cell(b, n, 8);
+    } else {
+        buf_hex(&hex, r->serial.p, r->serial.n);
+        cell(b, r->device, 20);
+        cell(b, hex.n ? (char *)hex.d : "-", 36);
+    }
+    cell(b, r->lot, 12);
+    cell(b, r->unit, 12);
+    cell(b, r->note, 0);
+    while (b->n && b->d[b->n - 1] == ' ')
+        b->n--;
+    buf_char(b, '\n');
+    buf_free(&hex);
+}
+
+/* --- CSV, RFC 4180 --- */
+
+static void field(struct buf *b, const char *s, int end)
+{
+    s = s ? s : "";
+    if (strpbrk(s, ",\"\r\n")) {
+        buf_char(b, '"');
+        for (; *s; s++)
+            buf_str(b, *s == '"' ? "\"\"" : (char[]){*s, 0});
+        buf_char(b, '"');
+    } else {
+        buf_str(b, s);
+    }
+    buf_char(b, end);
+}
+
+static void csv(struct buf *b, const struct audit_row *r)
+{
+    char when[CLOCK_TEXT];
+    clock_format(r->time, when);
+    field(b, when, ',');
+    field(b, r->status, ',');
+    field(b, r->device, ',');
+    buf_hex(b, r->serial.p, r->serial.n);
+    buf_char(b, ',');
+    field(b, r->owner, ',');
+    field(b, r->lot, ',');
+    field(b, r->profile, ',');
+    field(b, r->unit, ',');
+    buf_hex(b, r->tid.p, r->tid.n);
+    buf_char(b, ',');
+    if (r->requests)
+        buf_printf(b, "%" PRId64, r->requests);
+    buf_char(b, ',');
+    field(b, r->note, '\n');
+}
+
+/* --- JSON, RFC 8259 --- */
+
+static void json_text(struct buf *b, const char *name, const char *s)
+{
+    if (!s)
+        return;
+    int whole = x509_text_ok(s, strlen(s));
+    buf_printf(b, ",\"%s\":\"", name);
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", c);
+        else if (c >= 0x80 && !whole)
+            buf_str(b, "\\ufffd");
+        else if (c < 0x20 || c == 0x7f)
+            buf_printf(b, "\\u%04x", c);
+        else
+            buf_char(b, c);
+    }
+    buf_char(b, '"');
+}
+
+static void json_hex(struct buf *b, const char *name, struct span s)
+{
+    if (!s.n)
+        return;
+    buf_printf(b, ",\"%s\":\"", name);
+    buf_hex(b, s.p, s.n);
+    buf_char(b, '"');
+}
+
+static void json(struct buf *b, const struct audit_row *r)
+{
+    char when[CLOCK_TEXT];
+    clock_format(r->time, when);
+    buf_printf(b, "{\"time\":\"%s\"", when);
+    json_text(b, "status", r->status);
+    json_text(b, "device", r->device);
+    json_hex(b, "serial", r->serial);
+    json_text(b, "owner", r->owner);
+    json_text(b, "lot", r->lot);
+    json_text(b, "profile", r->profile);
+    json_text(b, "unit", r->unit);
+    json_hex(b, "transaction", r->tid);
+    if (r->requests)
+        buf_printf(b, ",\"requests\":%" PRId64, r->requests);
+    json_text(b, "note", r->note);
+    buf_str(b, "}\n");
+}
+
+/* --- all --- */
+
+void audit_start(struct audit_out *o)
+{
+    if (o->form == AUDIT_CSV)
+        buf_str(&o->text,
+                "time,status,device,serial,owner,lot,profile,unit,transaction,requests,note\n");
+    if (o->form == AUDIT_TABLE && o->messages)
+        buf_printf(&o->text, "%-20s  %-9s  %-32s  %-8s  %-12s  %-12s  %s\n", "TIME", "STATUS",
+                   "TRANSACTION", "REQUESTS", "LOT", "UNIT", "NOTE");
+    if (o->form == AUDIT_TABLE && !o->messages)
+        buf_printf(&o->text, "%-20s  %-9s  %-20s  %-36s  %-12s  %-12s  %s\n", "TIME", "STATUS",
+                   "DEVICE", "SERIAL", "LOT", "UNIT", "NOTE");
+}
+
+void audit_put(struct audit_out *o, const struct audit_row *r)
+{
+    if (o->form == AUDIT_TABLE)
+        table(o, &o->text, r);
+    else if (o->form == AUDIT_CSV)
+        csv(&o->text, r);
+    else
+        json(&o->text, r);
+    o->n++;
+    if (o->text.n >= FLUSH) {
+        io_stdout(o->text.d, o->text.n);
+        buf_reset(&o->text);
+    }
+}
+
+void audit_flush(struct audit_out *o)
+{
+    if (o->text.n)
+        io_stdout(o->text.d, o->text.n);
+    buf_free(&o->text);
+}
