@@ -83,6 +83,15 @@ static int open_content(struct layers *m, size_t i, enum path_role role, struct 
     return m->tid || layers_bad(why, "%s", w);
 }
 
+int layers_type_fits(const struct cms *c, enum layers_direction dir, char why[CMS_WHY])
+{
+    enum cms_type type = cms_peek_type(c),
+                  want = dir == LAYERS_UP ? CMS_PKI_DATA : CMS_PKI_RESPONSE;
+    if (type != CMS_PKI_DATA && type != CMS_PKI_RESPONSE)
+        return layers_bad(why, "the content is neither PKIData nor PKIResponse");
+    return type == want || layers_bad(why, "a request around a response, or the other way");
+}
+
 /* One layer: form, direction, signature and role, age, content. */
 static int open_layer(struct layers *m, struct span der, struct path *p,
                       const struct layers_rule *rule, struct span *inner, char why[CMS_WHY])
@@ -95,10 +104,8 @@ static int open_layer(struct layers *m, struct span der, struct path *p,
         m->cms[i] = cms_parse(der, w);
     if (!m->cms[i])
         goto bad;
-    if (cms_peek_type(m->cms[i]) != (m->direction == LAYERS_UP ? CMS_PKI_DATA : CMS_PKI_RESPONSE)) {
-        layers_bad(w, "a request around a response, or the other way");
+    if (!layers_type_fits(m->cms[i], m->direction, w))
         goto bad;
-    }
     if (!cms_verify(m->cms[i], p, role, rule->now, &m->layer[i], w) ||
         (i == 0 && !fresh(&m->layer[i], rule, w)))
         goto bad;
@@ -121,12 +128,9 @@ enum status layers_open(struct span der, struct path *p, const struct layers_rul
     out->cms[0] = cms_parse(der, why);
     if (!out->cms[0])
         return ST_INPUT;
-    enum cms_type type = cms_peek_type(out->cms[0]);
-    if (type != CMS_PKI_DATA && type != CMS_PKI_RESPONSE) {
-        layers_bad(why, "the content is neither PKIData nor PKIResponse");
+    out->direction = cms_peek_type(out->cms[0]) == CMS_PKI_RESPONSE ? LAYERS_DOWN : LAYERS_UP;
+    if (!layers_type_fits(out->cms[0], out->direction, why))
         return ST_INPUT;
-    }
-    out->direction = type == CMS_PKI_DATA ? LAYERS_UP : LAYERS_DOWN;
     if (role_at(out->direction, rule->receiver, 0) < 0) {
         layers_bad(why, "a %s, which %s does not take",
                    out->direction == LAYERS_UP ? "request" : "response",

@@ -39,11 +39,8 @@ static int open_layer(struct layers *m, struct span der, struct path *p, int64_t
     m->poll_cms[i] = cms_parse(der, w);
     if (!m->poll_cms[i])
         goto bad;
-    if (cms_peek_type(m->poll_cms[i]) != CMS_PKI_DATA) {
-        layers_bad(w, "a request around a response, or the other way");
-        goto bad;
-    }
-    if (!cms_verify(m->poll_cms[i], p, role, now, l, w))
+    if (!layers_type_fits(m->poll_cms[i], LAYERS_UP, w) ||
+        !cms_verify(m->poll_cms[i], p, role, now, l, w))
         goto bad;
     m->n_poll++;
     if (role == PATH_VERIFY_UNIT)

@@ -169,6 +169,18 @@ der_of() { # CERTIFICATE
         stops verify-unit 3 "stdin:1: layer 1 (ra-approve): signed by attach-1, whose role is attach, not ra-approve"
 }
 
+@test "a grant, a head or evidence is no message, nor inside one" {
+    local n
+    for n in 30 31 32; do
+        forge get $CONTENT <"$M/1.pem" | forged twin.attach type="$ARC.$n" >1.pem
+        stops verify-unit 3 "stdin:1: the content is neither PKIData nor PKIResponse" <1.pem
+        around "$M/2.pem" verify-unit 1.pem | stops ra-approve 3 \
+            "stdin:1: layer 2 (attach): the content is neither PKIData nor PKIResponse"
+    done
+    forge get $CONTENT <"$M/1.pem" | forged twin.attach type="$ARC.33" |
+        stops verify-unit 3 "stdin:1: the content is of a type that is not known here"
+}
+
 ATTRS_WRONG="layer 1 (attach): the signed attributes do not match content and signer (attach-1)"
 
 @test "each signed attribute must be there" {
