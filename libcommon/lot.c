@@ -84,12 +84,21 @@ int lots_open_list(struct lots *ls, const struct lot *l)
     return e->list ? 1 : diag_warn("lot %s: its device list cannot be used", l->name);
 }
 
+/* POSIX gives the longest of the leftmost matches: if there is one of the whole, it is that.
+ * Anchors around the pattern would be another expression where it has an alternative or a stray
+ * parenthesis. */
+static int whole_match(const regex_t *re, const char *id)
+{
+    regmatch_t m;
+    return regexec(re, id, 1, &m, 0) == 0 && m.rm_so == 0 && id[m.rm_eo] == 0;
+}
+
 int lots_device(struct lots *ls, const struct lot *l, const char *device, struct csv_row *row)
 {
     const struct lot_entry *e = lot_entry(ls, l);
     *row = (struct csv_row){0};
     if (e->pattern)
-        return regexec(e->pattern, device, 0, NULL, 0) == 0;
+        return whole_match(e->pattern, device);
     if (!l->devices)
         return 1;
     if (!lots_open_list(ls, l))

@@ -90,30 +90,6 @@ static int read_bounds(struct cfg *c, const struct cfg_node *node, const struct 
                    "\"approve\" must be auto, manual or 1 to 9 (persons), not \"%s\"", a);
 }
 
-/* As it stands it must be an expression of its own: "a)(b" would else mean something between the
- * anchors. */
-static int compile(const char *pattern, regex_t **out, char why[LOT_WHY])
-{
-    regex_t bare;
-    char *whole = alloc_printf("^(%s)$", pattern);
-    regex_t *re = alloc_zero(1, sizeof *re);
-    int r = regcomp(&bare, pattern, REG_EXTENDED | REG_NOSUB);
-    if (r) {
-        regerror(r, &bare, why, LOT_WHY);
-    } else {
-        regfree(&bare);
-        r = regcomp(re, whole, REG_EXTENDED | REG_NOSUB);
-        if (r)
-            regerror(r, re, why, LOT_WHY);
-    }
-    free(whole);
-    if (r)
-        free(re);
-    else
-        *out = re;
-    return !r;
-}
-
 static int read_pattern(struct cfg *c, const struct cfg_node *node, struct lot_entry *e)
 {
     const char *p = e->lot.pattern;
@@ -124,7 +100,15 @@ static int read_pattern(struct cfg *c, const struct cfg_node *node, struct lot_e
     for (const char *s = p; (s = strchr(s, '\\')); s += s[1] ? 2 : 1)
         if (s[1] >= '0' && s[1] <= '9') /* not of POSIX; it can take for ever */
             return cfg_bad(c, at, "a pattern with a back-reference");
-    return compile(p, &e->pattern, why) || cfg_bad(c, at, "pattern: %s", why);
+    regex_t *re = alloc_zero(1, sizeof *re);
+    int r = regcomp(re, p, REG_EXTENDED);
+    if (!r) {
+        e->pattern = re;
+        return 1;
+    }
+    regerror(r, re, why, sizeof why);
+    free(re);
+    return cfg_bad(c, at, "pattern: %s", why);
 }
 
 static int read_devices(struct cfg *c, const struct cfg_node *node, struct lot_entry *e)

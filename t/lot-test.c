@@ -10,10 +10,10 @@
 #include "io.h"
 #include "lot.h"
 
-static double now(void)
+static double now(clockid_t which)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(which, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -121,15 +121,16 @@ static int speed(char **a)
     struct lots *ls = lots_load(a[0]);
     const struct lot *l = ls ? lots_find(ls, a[1]) : NULL;
     long before = memory();
-    double start = now();
+    double start = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     if (!l || !lots_open_list(ls, l))
         return ST_USAGE;
-    double opened = now();
+    double opened = now(CLOCK_MONOTONIC);
+    cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     for (int i = 0; i < 100000; i++)
         if (lots_device(ls, l, a[2], &row) != 1)
             return ST_REFUSED;
-    printf("open_ms=%.0f kib=%ld look_ns=%.0f\n", (opened - start) * 1e3, memory() - before,
-           (now() - opened) * 1e4);
+    printf("open_ms=%.0f cpu_ms=%.0f kib=%ld look_ns=%.0f\n", (opened - start) * 1e3, cpu * 1e3,
+           memory() - before, (now(CLOCK_MONOTONIC) - opened) * 1e4);
     lots_free(ls);
     return ST_OK;
 }
@@ -150,14 +151,97 @@ static int edit(char **a)
     return r < 0 ? ST_INPUT : ST_OK;
 }
 
+static void show_names(struct span subject, struct span san)
+{
+    struct span list = {0}, name;
+    struct buf text = {0};
+    char why[X509_WHY], *s = subject.n ? x509_name_text(subject) : NULL;
+    printf("%s", s ? s : "-");
+    free(s);
+    x509_take(&san, 0x30, NULL, &list);
+    while (list.n && x509_san_take(&list, &name, why)) {
+        buf_reset(&text);
+        x509_san_text(name, &text);
+        printf(" %s", (char *)text.d);
+    }
+    putchar('\n');
+    buf_free(&text);
+}
+
+/* names FILE LOT DEVICE...: what the lot says of each. */
+static int names(char **a)
+{
+    enum status st = ST_OK;
+    struct csv_row row;
+    char why[LOT_WHY];
+    struct lots *ls = lots_load(a[0]);
+    if (!ls || !lots_check(ls))
+        return ST_USAGE;
+    const struct lot *l = lots_find(ls, a[1]);
+    for (char **d = a + 2; *d; d++) {
+        struct buf subject = {0}, san = {0};
+        int r = lots_device(ls, l, *d, &row);
+        if (r < 1) {
+            st = ST_REFUSED;
+            printf("%s: not of the lot\n", *d);
+        } else if (lots_names(ls, l, *d, &row, &subject, &san, why)) {
+            show_names(buf_span(&subject), buf_span(&san));
+        } else {
+            st = ST_REFUSED;
+            printf("%s\n", why);
+        }
+        buf_free(&subject);
+        buf_free(&san);
+    }
+    lots_free(ls);
+    return (int)st;
+}
+
+/* owner FILE OWNER SUBJECT [SAN...]: whether its certificates may have these names. */
+static int owner(char **a)
+{
+    struct buf subject = {0}, san = {0};
+    char why[LOT_WHY];
+    struct lots *ls = lots_load(a[0]);
+    int ok = ls && x509_name_parse(a[2], &subject, why);
+    for (char **s = a + 3; ok && *s; s++)
+        ok = x509_san_parse(*s, &san, why);
+    if (!ok)
+        return ST_USAGE;
+    if (san.n)
+        x509_wrap(&san, 0, 0x30);
+    ok = lots_owner_allows(ls, a[1], buf_span(&subject), buf_span(&san), why);
+    puts(ok ? "allowed" : why);
+    buf_free(&subject);
+    buf_free(&san);
+    lots_free(ls);
+    return ok ? ST_OK : ST_REFUSED;
+}
+
+/* open FILE LOT SECONDS ATTACH */
+static int open_at(char **a)
+{
+    char why[LOT_WHY];
+    struct lots *ls = lots_load(a[0]);
+    const struct lot *l = ls ? lots_find(ls, a[1]) : NULL;
+    if (!l)
+        return ST_USAGE;
+    int ok = lot_open_at(l, atoll(a[2]), why);
+    printf("%s, approve=%d quota=%lld, %s\n", ok ? "open" : why, l->approve, (long long)l->quota,
+           lot_allows_attach(l, a[3]) ? "allowed" : "not allowed");
+    lots_free(ls);
+    return ok ? ST_OK : ST_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *verb;
         int words;
         int (*run)(char **a);
-    } verbs[] = {{"csv", 1, csv},   {"expand", 2, expand}, {"look", 2, look},
-                 {"show", 3, show}, {"speed", 3, speed},   {"edit", 4, edit}};
+    } verbs[] = {{"csv", 1, csv},     {"expand", 2, expand}, {"look", 2, look},
+                 {"show", 3, show},   {"speed", 3, speed},   {"edit", 4, edit},
+                 {"names", 3, names}, {"owner", 3, owner},   {"open", 4, open_at}};
     diag_program("lot-test");
     io_init();
     for (size_t i = 0; argc > 2 && i < sizeof verbs / sizeof *verbs; i++)
