@@ -21,9 +21,11 @@ struct profiles {
 
 static const char *const reissues[] = {"never", "renewal", "always", NULL};
 static const char *const basics[] = {"absent", "end-entity", "ca", NULL};
-static const char *const presets[] = {"plain",      "root",    "sub-ca",   "attach", "verify-unit",
-                                      "ra-approve", "ca-sign", "approver", "idevid", "tls-client",
-                                      "tls-server", "eap-tls", "ipsec",    NULL};
+static const char *const matters[] = {"no", "paa", "pai", "dac", NULL};
+static const char *const presets[] = {
+    "plain",      "root",       "sub-ca",     "attach",  "verify-unit", "ra-approve", "ca-sign",
+    "approver",   "idevid",     "idevid-tpm", "ldevid",  "opc-ua",      "matter-paa", "matter-pai",
+    "matter-dac", "tls-client", "tls-server", "eap-tls", "ipsec",       NULL};
 #define PRESETS (sizeof presets / sizeof *presets - 1)
 
 #define AT(field) offsetof(struct profile_text, field)
@@ -46,16 +48,20 @@ static const struct cfg_field fields[] = {
     {.name = "extended-key-usage", .type = CFG_STRINGS, .offset = AT(eku)},
     {.name = "subject-alt-name", .type = CFG_NODE, .offset = AT(san)},
     {.name = "subject-key-identifier", .type = CFG_BOOL, .offset = AT(ski)},
+    {.name = "authority-key-identifier", .type = CFG_BOOL, .offset = AT(aki)},
+    {.name = "matter", .type = CFG_ENUM, .offset = AT(matter), .choices = matters},
     {.name = "certificate-policies", .type = CFG_STRINGS, .offset = AT(policies)},
     {.name = "crl-distribution-points", .type = CFG_STRINGS, .offset = AT(crls)},
     {.name = "authority-info-access", .type = CFG_NODE, .offset = AT(aia)},
     {.name = "critical", .type = CFG_STRINGS, .offset = AT(critical)},
+    {.name = "extensions", .type = CFG_NODE, .offset = AT(extensions)},
     {.name = NULL},
 };
 
 static const struct cfg_field san_fields[] = {
     {.name = "allow", .type = CFG_STRINGS, .offset = AT(san_allow)},
     {.name = "required", .type = CFG_BOOL, .offset = AT(san_required)},
+    {.name = "exactly-one", .type = CFG_STRINGS, .offset = AT(san_one)},
     {.name = "template", .type = CFG_STRINGS, .offset = AT(san_template)},
     {.name = "wildcards", .type = CFG_BOOL, .offset = AT(wildcards)},
     {.name = NULL},
@@ -122,6 +128,8 @@ static int read_one(struct profiles *ps, const struct cfg_node *map)
     if (profiles_find(ps, p->t.name))
         return cfg_bad(ps->cfg, place(map, "name"), "profile \"%s\" is there twice", p->t.name);
     ps->n++; /* from here on profiles_free knows it */
+    if (!profile_raw(ps->cfg, p->t.extensions, &p->raw))
+        return 0;
     if (profile_compile(p, &field, why))
         return 1;
     return cfg_bad(ps->cfg, place(map, field), "profile \"%s\": %s", p->t.name, why);
@@ -183,6 +191,7 @@ void profiles_free(struct profiles *ps)
         for (size_t j = 0; j < PROFILE_KINDS; j++)
             buf_free(&ps->v[i].head[j]);
         buf_free(&ps->v[i].tail);
+        buf_free(&ps->v[i].raw);
     }
     free(ps->v);
     profile_blocked_free(ps->blocked);

@@ -146,8 +146,8 @@ static int apply(const struct profile *p, const struct profile_asked *a,
                  const struct profile_words *w, const struct x509_cert *issuer, int64_t now,
                  struct profile_result *out)
 {
-    if (!make_subject(p, a, w, out) || !make_validity(p, issuer, now, out) ||
-        !profile_put_extensions(p, a, issuer, w, out))
+    if (!make_subject(p, a, w, out) || !profile_matter_check(p, issuer, out) ||
+        !make_validity(p, issuer, now, out) || !profile_put_extensions(p, a, issuer, w, out))
         return 0;
     compare_extensions(a->extensions, out);
     struct x509_tbs tbs = {.issuer = issuer ? issuer->subject : buf_span(&out->subject),

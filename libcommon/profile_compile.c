@@ -324,5 +324,6 @@ int profile_compile(struct profile *p, const char **field, char why[X509_WHY])
     if (!usage(p, why))
         return 0;
     *field = "critical";
-    return critical(p, why) && profile_compile_names(p, field, why) && encode(p, field, why);
+    return critical(p, why) && profile_matter_compile(p, field, why) &&
+           profile_compile_names(p, field, why) && encode(p, field, why);
 }

@@ -45,15 +45,54 @@ static int has(struct span list, struct span name)
     return 0;
 }
 
+/* Whether `allow` has the kind, or the name's beginning. */
+static int listed(const struct cfg_strings *allow, int kind, struct span name)
+{
+    struct buf text = {0};
+    int found = 0;
+    for (size_t i = 0; !found && i < allow->n; i++)
+        found = !strcmp(allow->v[i], x509_san_name(kind));
+    if (!found)
+        x509_san_text(name, &text);
+    for (size_t i = 0; !found && i < allow->n; i++)
+        found =
+            strchr(allow->v[i], ':') && !strncmp(allow->v[i], (char *)text.d, strlen(allow->v[i]));
+    buf_free(&text);
+    return found;
+}
+
 /* Whether the profile lets a name of this kind through. */
 static int granted(const struct profile *p, int kind, struct span name)
 {
     struct span content;
     if (!(kind & p->san_allow))
         return 0;
+    if (kind == X509_SAN_HW && p->t.hardware_type)
+        return 1; /* asked */
+    if (!listed(&p->t.san_allow, kind, name))
+        return 0;
     if (kind != X509_SAN_DNS || p->t.wildcards)
         return 1;
     return !x509_take(&name, 0x82, NULL, &content) || content.p[0] != '*';
+}
+
+/* Of each kind that `exactly-one` names there is one among these names. */
+static int check_one(const struct profile *p, struct span names, struct profile_result *out)
+{
+    for (int kind = 1; kind <= X509_SAN_PERM; kind <<= 1) {
+        struct span list = names, name;
+        int n = 0;
+        if (!(kind & p->san_one))
+            continue;
+        while (list.n && (n < 2))
+            n += x509_san_take(&list, &name, out->why) == kind;
+        if (n == 1)
+            continue;
+        snprintf(out->why, sizeof out->why, "profile %s needs one subjectAltName of kind %s: %s",
+                 p->t.name, x509_san_name(kind), n ? "there are several" : "there is none");
+        return refuse(out, FAIL_BAD_IDENTITY, out->why);
+    }
+    return 1;
 }
 
 /* GeneralNames into the names that begin at `from` of out->extensions, where the profile
@@ -120,6 +159,8 @@ static int put_san(const struct profile *p, const struct profile_asked *a,
     struct span names = a->set_san.n ? a->set_san : asked.value;
     if (names.n && !take_names(p, names, e.value, a->set_san.n != 0, out))
         return 0;
+    if (!check_one(p, (struct span){b->d + e.value, b->n - e.value}, out))
+        return 0;
     if (b->n == e.value) {
         b->n = e.start;
         if (!p->t.san_required)
@@ -142,6 +183,14 @@ static void put_ski(struct span spki, struct buf *out)
     profile_ext_end(out, e);
 }
 
+static void put_key_of(struct span id, struct buf *out)
+{
+    struct profile_ext e = profile_ext_begin(out, 35, 0);
+    x509_put(out, 0x80, id.p, id.n);
+    x509_wrap(out, e.value, 0x30);
+    profile_ext_end(out, e);
+}
+
 /* The issuer's own key identifier where it has one, 4.2.1.1. */
 static int put_aki(const struct x509_cert *issuer, struct buf *out)
 {
@@ -154,11 +203,15 @@ static int put_aki(const struct x509_cert *issuer, struct buf *out)
             return 0;
         key = (struct span){id, sizeof id};
     }
-    struct profile_ext e = profile_ext_begin(out, 35, 0);
-    x509_put(out, 0x80, key.p, key.n);
-    x509_wrap(out, e.value, 0x30);
-    profile_ext_end(out, e);
+    put_key_of(key, out);
     return 1;
+}
+
+static void put_own_aki(struct span spki, struct buf *out)
+{
+    unsigned char id[20];
+    x509_key_id(spki, id);
+    put_key_of((struct span){id, sizeof id}, out);
 }
 
 int profile_put_extensions(const struct profile *p, const struct profile_asked *asked,
@@ -173,9 +226,12 @@ int profile_put_extensions(const struct profile *p, const struct profile_asked *
         return 0;
     if (p->t.ski)
         put_ski(asked->spki, b);
+    if (!issuer && p->t.aki)
+        put_own_aki(asked->spki, b);
     if (issuer && !put_aki(issuer, b))
         return refuse(out, FAIL_INTERNAL_CA, "the issuer's key is malformed");
     buf_put(b, p->tail.d, p->tail.n);
+    buf_put(b, p->raw.d, p->raw.n);
     x509_wrap(b, 0, 0x30);
     return 1;
 }

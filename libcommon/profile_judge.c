@@ -12,18 +12,19 @@ static const struct {
     unsigned char oid[9];
     unsigned char n;
     const char *name;
+    int made; /* by a profile's keys */
 } names[] = {
-    {{0x55, 0x1d, 19}, 3, "basicConstraints"},
-    {{0x55, 0x1d, 15}, 3, "keyUsage"},
-    {{0x55, 0x1d, 37}, 3, "extKeyUsage"},
-    {{0x55, 0x1d, 17}, 3, "subjectAltName"},
-    {{0x55, 0x1d, 18}, 3, "issuerAltName"},
-    {{0x55, 0x1d, 14}, 3, "subjectKeyIdentifier"},
-    {{0x55, 0x1d, 35}, 3, "authorityKeyIdentifier"},
-    {{0x55, 0x1d, 32}, 3, "certificatePolicies"},
-    {{0x55, 0x1d, 31}, 3, "cRLDistributionPoints"},
-    {{0x55, 0x1d, 30}, 3, "nameConstraints"},
-    {{0x2b, 6, 1, 5, 5, 7, 1, 1}, 8, "authorityInfoAccess"},
+    {{0x55, 0x1d, 19}, 3, "basicConstraints", 1},
+    {{0x55, 0x1d, 15}, 3, "keyUsage", 1},
+    {{0x55, 0x1d, 37}, 3, "extKeyUsage", 1},
+    {{0x55, 0x1d, 17}, 3, "subjectAltName", 1},
+    {{0x55, 0x1d, 18}, 3, "issuerAltName", 0},
+    {{0x55, 0x1d, 14}, 3, "subjectKeyIdentifier", 1},
+    {{0x55, 0x1d, 35}, 3, "authorityKeyIdentifier", 1},
+    {{0x55, 0x1d, 32}, 3, "certificatePolicies", 1},
+    {{0x55, 0x1d, 31}, 3, "cRLDistributionPoints", 1},
+    {{0x55, 0x1d, 30}, 3, "nameConstraints", 0},
+    {{0x2b, 6, 1, 5, 5, 7, 1, 1}, 8, "authorityInfoAccess", 1},
 };
 
 void profile_ext_name(struct span oid, struct buf *out)
@@ -35,6 +36,14 @@ void profile_ext_name(struct span oid, struct buf *out)
         }
     if (!x509_oid_text(oid, out))
         buf_str(out, "an extension");
+}
+
+int profile_ext_made(struct span oid)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (buf_same(oid, (struct span){names[i].oid, names[i].n}))
+            return names[i].made;
+    return 0;
 }
 
 struct span profile_subject(const struct profile_asked *a)
@@ -133,7 +142,8 @@ static int judge_extension(struct span oid, struct span value, char why[X509_WHY
     }
 }
 
-static int judge_extensions(struct span extensions, enum profile_fail *fail, char why[X509_WHY])
+static int judge_extensions(const struct profile *p, struct span extensions,
+                            enum profile_fail *fail, char why[X509_WHY])
 {
     struct span list, oid;
     struct x509_ext e;
@@ -144,17 +154,21 @@ static int judge_extensions(struct span extensions, enum profile_fail *fail, cha
                       "the requested extensions are malformed, or one is there twice");
     x509_take(&extensions, 0x30, NULL, &list);
     while (x509_ext_next(&list, &oid, &e) == 1) {
+        struct buf name = {0};
         why[0] = 0;
-        if (judge_extension(oid, e.value, why))
-            continue;
-        if (!why[0]) {
-            struct buf name = {0};
-            profile_ext_name(oid, &name);
+        profile_ext_name(oid, &name);
+        int ok = judge_extension(oid, e.value, why);
+        if (!ok && !why[0])
             snprintf(why, X509_WHY, "the requested extension %.60s is malformed", (char *)name.d);
-            buf_free(&name);
-        }
         *fail = FAIL_BAD_REQUEST;
-        return 0;
+        /* who asks for it so has no use for a certificate without it */
+        if (ok && e.critical && !profile_gives(p, oid))
+            ok = REFUSE(FAIL_UNSUPPORTED_EXT,
+                        "extension %.60s is asked as critical, and profile %s does not give it",
+                        (char *)name.d, p->t.name);
+        buf_free(&name);
+        if (!ok)
+            return 0;
     }
     return 1;
 }
@@ -185,6 +199,6 @@ static int judge_subject(const struct profile *p, const struct profile_asked *a,
 int profile_judge(const struct profile *p, const struct profile_asked *asked,
                   enum profile_fail *fail, char why[X509_WHY])
 {
-    return judge_key(p, asked->spki, fail, why) && judge_extensions(asked->extensions, fail, why) &&
-           judge_subject(p, asked, fail, why);
+    return judge_key(p, asked->spki, fail, why) &&
+           judge_extensions(p, asked->extensions, fail, why) && judge_subject(p, asked, fail, why);
 }

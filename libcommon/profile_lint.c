@@ -133,7 +133,7 @@ static int read_extension(struct span oid, struct x509_ext e, struct found *f, c
     if (!der_check(e.value.p, e.value.n, NULL, 0, bad))
         return WHY("an extension that is not DER: %s", bad);
     if (oid.n != 3 || oid.p[0] != 0x55 || oid.p[1] != 0x1d)
-        return !e.critical ? 1 : WHY("an extension outside RFC 5280 that is critical");
+        return 1; /* of any kind, critical or not: section 4.2 */
     switch (oid.p[2]) {
     case 14:
     case 35:

@@ -143,8 +143,9 @@ static int add_template(struct profile *p, const char *text, char why[X509_WHY])
     if (!check_words(text, why))
         return 0;
     char *trial = rehearse(text);
-    /* an address made from a request cannot be tried with a stand-in */
-    int ok = !strncmp(text, "ip:{", 4) || x509_san_parse(trial, &der, why);
+    /* an address or a URI made from a request cannot be tried with a stand-in */
+    int ok =
+        !strncmp(text, "ip:{", 4) || !strncmp(text, "uri:{", 5) || x509_san_parse(trial, &der, why);
     free(trial);
     buf_free(&der);
     if (ok)
@@ -181,6 +182,23 @@ static int device_rule(struct profile *p, char why[X509_WHY])
     return 1;
 }
 
+/* The set of kinds that a list names; `prefixed`: also as the beginning of a name, "uri:urn:". */
+static int kinds(const struct cfg_strings *list, int prefixed, int *set, char why[X509_WHY])
+{
+    for (size_t i = 0; i < list->n; i++) {
+        char *name = alloc_str(list->v[i]);
+        name[prefixed ? strcspn(name, ":") : strlen(name)] = 0;
+        int kind = x509_san_kind(name);
+        free(name);
+        if (!kind)
+            return WHY("\"%.40s\" is none of dns, ip, email, uri, dn, hardware-module-name, "
+                       "permanent-identifier",
+                       list->v[i]);
+        *set |= kind;
+    }
+    return 1;
+}
+
 int profile_compile_names(struct profile *p, const char **field, char why[X509_WHY])
 {
     *field = "required-attributes";
@@ -193,13 +211,11 @@ int profile_compile_names(struct profile *p, const char **field, char why[X509_W
     if (!device_rule(p, why))
         return 0;
     *field = "allow";
-    for (size_t i = 0; i < p->t.san_allow.n; i++) {
-        int kind = x509_san_kind(p->t.san_allow.v[i]);
-        if (!kind)
-            return WHY("\"%.40s\" is none of dns, ip, email, uri, dn, hardware-module-name",
-                       p->t.san_allow.v[i]);
-        p->san_allow |= kind;
-    }
+    if (!kinds(&p->t.san_allow, 1, &p->san_allow, why))
+        return 0;
+    *field = "exactly-one";
+    if (!kinds(&p->t.san_one, 0, &p->san_one, why))
+        return 0;
     *field = "template";
     for (size_t i = 0; i < p->t.san_template.n; i++)
         if (!add_template(p, p->t.san_template.v[i], why))

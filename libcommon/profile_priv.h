@@ -6,14 +6,15 @@
 #include "profile.h"
 
 enum profile_basic { BASIC_ABSENT, BASIC_LEAF, BASIC_CA };
+enum profile_matter { MATTER_NO, MATTER_PAA, MATTER_PAI, MATTER_DAC };
 
 /* The file's words; borrowed from the file or static. */
 struct profile_text {
     const char *name, *validity, *subject, *device, *hardware_type;
     struct cfg_strings keys, key_usage, eku, required, policies, crls, ocsp, ca_issuers, critical;
-    struct cfg_strings san_allow, san_template;
-    const struct cfg_node *san, *aia;
-    int preset, reissue, basic, ski, san_required, wildcards;
+    struct cfg_strings san_allow, san_one, san_template;
+    const struct cfg_node *san, *aia, *extensions;
+    int preset, reissue, basic, ski, aki, matter, san_required, wildcards;
     int64_t path_length; /* -1: no limit */
     int64_t renew_before, backdate;
 };
@@ -58,7 +59,7 @@ struct profile {
     int64_t validity;                      /* seconds, or the moment when `until` */
     int until;
     unsigned usage, critical;
-    int san_allow;
+    int san_allow, san_one;
     int device_san; /* kind of SAN that names the device; 0: an attribute */
     int on_line;
     char *san_template[PROFILE_TEMPLATES];
@@ -66,6 +67,7 @@ struct profile {
     /* extensions that are the same in every certificate: before those that are not (by the key's
      * kind), and behind them */
     struct buf head[PROFILE_KINDS], tail;
+    struct buf raw; /* those of `extensions:` */
 };
 
 struct profile_preset {
@@ -110,6 +112,18 @@ void profile_ext_end(struct buf *out, struct profile_ext e);
 int profile_put_extensions(const struct profile *p, const struct profile_asked *asked,
                            const struct x509_cert *issuer, const struct profile_words *words,
                            struct profile_result *out);
+/* Whether keys of a profile make (or leave out) extensions of this OID (content octets). */
+int profile_ext_made(struct span oid);
+/* The extensions of `list` (the value of `extensions:`, NULL if there is none), appended. 0 after a
+ * warning that names the place. */
+int profile_raw(struct cfg *cfg, const struct cfg_node *list, struct buf *out);
+/* What `matter:` asks of the profile itself; and of a subject (out->subject) and its issuer (NULL:
+ * self-signed). 0 with field and `why`, or fail and why, set. */
+int profile_matter_compile(const struct profile *p, const char **field, char why[X509_WHY]);
+int profile_matter_check(const struct profile *p, const struct x509_cert *issuer,
+                         struct profile_result *out);
+/* Whether the profile has a word on extensions of this OID. */
+int profile_gives(const struct profile *p, struct span oid);
 /* The name of an extension for people, appended. */
 void profile_ext_name(struct span oid, struct buf *out);
 /* "; " between differences, then the text. */

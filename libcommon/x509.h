@@ -55,8 +55,8 @@ int x509_key_info(struct span spki, struct x509_key_info *out);
 EVP_PKEY *x509_key_get0(struct span spki);
 /* Whether nobody should certify it, in x509_key_info's opinion or by what takes longer to find: a
  * point off its curve, at infinity or out of range; an RSA modulus with a factor below 752 or close
- * primes, or ROCA's fingerprint; an Ed25519 key of small order or not canonical. 1 with `why` set as
- * info.weak is. An EC key costs a fifth of x509_key_get0. */
+ * primes, or ROCA's fingerprint; an Ed25519 key of small order or not canonical. 1 with `why` set
+ * as info.weak is. An EC key costs a fifth of x509_key_get0. */
 int x509_key_weak(struct span spki, char why[X509_WHY]);
 /* SHA-256 over the whole SubjectPublicKeyInfo: the key's identity in ledgers and lists. */
 void x509_key_hash(struct span spki, unsigned char out[X509_HASH]);
@@ -74,8 +74,8 @@ int x509_name_parse(const char *text, struct buf *der, char why[X509_WHY]);
 char *x509_name_text(struct span name);
 /* Appends a value escaped, to stand behind "CN=" in such a text. */
 void x509_name_quote(struct buf *out, const char *value);
-/* Each attribute from the name's first on: its type ("CN", or a dotted OID) and its value as they stand in such a
- * text. 1; 0 if `each` gave 0, which ends it; -1: malformed. */
+/* Each attribute from the name's first on: its type ("CN", or a dotted OID) and its value as they
+ * stand in such a text. 1; 0 if `each` gave 0, which ends it; -1: malformed. */
 int x509_name_each(struct span name, int (*each)(const char *type, const char *value, void *arg),
                    void *arg);
 /* The value of the only attribute of that type as UTF-8, appended. 1; 0: none; -1: several, or
@@ -98,11 +98,13 @@ enum x509_san { /* a set */
                 X509_SAN_URI = 8,
                 X509_SAN_HW = 16, /* hardwareModuleName, RFC 4108, section 5 */
                 X509_SAN_DN = 32,
-                X509_SAN_OTHER = 64
+                X509_SAN_OTHER = 64,
+                X509_SAN_PERM = 128 /* permanentIdentifier, RFC 4043 */
 };
 /* "dns:a.example", "ip:192.0.2.1", "email:a@b.example", "uri:urn:x:1",
- * "hardware-module-name:1.2.3:4711" (hwType, then hwSerialNum as text), "dn:CN=a": appended as DER.
- * 0 with `why` set. */
+ * "hardware-module-name:1.2.3:4711" (hwType, then hwSerialNum as text),
+ * "permanent-identifier:1.2.3:4711" (assigner, then identifierValue), "dn:CN=a": appended as DER. 0
+ * with `why` set. */
 int x509_san_parse(const char *text, struct buf *der, char why[X509_WHY]);
 /* Takes one well-formed GeneralName from the head of `in`; its kind, 0 with `why` set. */
 int x509_san_take(struct span *in, struct span *tlv, char why[X509_WHY]);

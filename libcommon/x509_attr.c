@@ -28,6 +28,8 @@ static const struct attr attrs[] = {
     {"DC", {0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25}, 10, ATTR_IA5, 63},
     {"UID", {0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1}, 10, ATTR_UTF8, 256},
     {"emailAddress", {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1}, 9, ATTR_IA5, 255},
+    {"VID", {0x2b, 6, 1, 4, 1, 0x82, 0xa2, 0x7c, 2, 1}, 10, ATTR_HEX4, 4}, /* Matter, 6.1.1 */
+    {"PID", {0x2b, 6, 1, 4, 1, 0x82, 0xa2, 0x7c, 2, 2}, 10, ATTR_HEX4, 4},
     {"commonName", {0x55, 4, 3}, 3, ATTR_UTF8, 64},
     {"organizationName", {0x55, 4, 10}, 3, ATTR_UTF8, 64},
     {"organizationalUnitName", {0x55, 4, 11}, 3, ATTR_UTF8, 64},
@@ -103,6 +105,15 @@ int x509_printable(const void *text, size_t n)
             return 0;
     }
     return 1;
+}
+
+int x509_hex4(const void *text, size_t n)
+{
+    const unsigned char *p = text;
+    for (size_t i = 0; i < n; i++)
+        if (!(p[i] >= '0' && p[i] <= '9') && !(p[i] >= 'A' && p[i] <= 'F'))
+            return 0;
+    return n == 4;
 }
 
 int x509_ascii(const void *text, size_t n)

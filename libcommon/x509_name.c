@@ -175,6 +175,8 @@ static int put_value(struct build *b, const struct attr *attr, const char *shown
         return WHY(b, "%s is longer than %ld characters", shown, most);
     if (kind == ATTR_PRINTABLE && !x509_printable(v.p, v.n))
         return WHY(b, "%s takes letters, digits, space and '()+,-./:=? only", shown);
+    if (kind == ATTR_HEX4 && !x509_hex4(v.p, v.n))
+        return WHY(b, "%s takes four hexadecimal digits in upper case", shown);
     if (kind == ATTR_IA5 && !x509_ascii(v.p, v.n))
         return WHY(b, "%s takes ASCII only", shown);
     x509_put(&b->der, kind == ATTR_PRINTABLE ? 0x13 : kind == ATTR_IA5 ? 0x16 : 0x0c, v.p, v.n);

@@ -194,6 +194,9 @@ static int check(const struct ava *a, enum rigour rigour, struct buf *text, char
         : kind == ATTR_IA5     ? a->tag != 0x16
                                : a->tag != 0x13 && a->tag != 0x0c)
         return WHY("%s of the name has a string type that RFC 5280 does not allow", shown);
+    if (kind == ATTR_HEX4 && (a->tag != 0x0c || !x509_hex4(text->d, text->n)))
+        return WHY("%s of the name is not a UTF8String of four hexadecimal digits in upper case",
+                   shown);
     if (attr && !strcmp(shown, "C") &&
         (text->n != 2 || !isalpha(text->d[0]) || !isalpha(text->d[1])))
         return WHY("C of the name is not a country code of two letters");

@@ -7,7 +7,7 @@
 #define NAME_OCTETS 1024
 #define NAME_ATTRIBUTES 16
 
-enum attr_kind { ATTR_UTF8, ATTR_PRINTABLE, ATTR_IA5 };
+enum attr_kind { ATTR_UTF8, ATTR_PRINTABLE, ATTR_IA5, ATTR_HEX4 /* of Matter: UTF8String */ };
 
 struct attr {
     const char *name;
@@ -47,6 +47,7 @@ int x509_string_utf8(unsigned char tag, struct span value, struct buf *out);
 /* Characters of valid UTF-8, -1 if it is not that. */
 long x509_utf8_count(const void *p, size_t n);
 int x509_printable(const void *p, size_t n);
+int x509_hex4(const void *p, size_t n); /* four digits, 0 to 9 and A to F */
 int x509_ascii(const void *p, size_t n);
 
 /* RSAPublicKey; n and e without their sign octet. 0: not an RSA key. */

@@ -1,4 +1,5 @@
-/* GeneralName (RFC 5280, 4.2.1.6) and hardwareModuleName (RFC 4108, section 5). */
+/* GeneralName (RFC 5280, 4.2.1.6), hardwareModuleName (RFC 4108, section 5), permanentIdentifier
+ * (RFC 4043, section 2). */
 #include "x509_priv.h"
 
 #include <arpa/inet.h>
@@ -17,8 +18,9 @@
 
 #define WHY(...) (snprintf(why, X509_WHY, __VA_ARGS__), 0)
 
-/* id-on-hardwareModuleName 1.3.6.1.5.5.7.8.4 */
+/* id-on-hardwareModuleName, id-on-permanentIdentifier */
 static const unsigned char hw_oid[] = {0x2b, 6, 1, 5, 5, 7, 8, 4};
+static const unsigned char perm_oid[] = {0x2b, 6, 1, 5, 5, 7, 8, 3};
 
 static const struct {
     const char *name;
@@ -30,6 +32,7 @@ static const struct {
     {"email", X509_SAN_EMAIL, 0x81},
     {"uri", X509_SAN_URI, 0x86},
     {"hardware-module-name", X509_SAN_HW, 0xa0},
+    {"permanent-identifier", X509_SAN_PERM, 0xa0},
     {"dn", X509_SAN_DN, 0xa4},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
@@ -101,17 +104,34 @@ static int uri_ok(struct span s)
     return 1;
 }
 
-/* HardwareModuleName ::= SEQUENCE { hwType OID, hwSerialNum OCTET STRING } behind the otherName's
- * type. 1; 0 malformed; -1 another otherName. */
-static int open_hw(struct span other, struct span *type, struct span *serial)
+/* An otherName that binds a number to who gave it. */
+struct numbered {
+    struct span giver, number; /* hwType and hwSerialNum; assigner and identifierValue */
+};
+
+/* HardwareModuleName ::= SEQUENCE { hwType OID, hwSerialNum OCTET STRING },
+ * PermanentIdentifier ::= SEQUENCE { identifierValue UTF8String OPTIONAL, assigner OID OPTIONAL },
+ * behind the otherName's type. The kind; 0: malformed. */
+static int open_other(struct span other, struct numbered *out)
 {
     struct span oid, box, seq;
+    memset(out, 0, sizeof *out);
     if (!x509_take(&other, 0x06, NULL, &oid) || !x509_take(&other, 0xa0, NULL, &box) || other.n)
         return 0;
-    if (oid.n != sizeof hw_oid || memcmp(oid.p, hw_oid, oid.n))
-        return -1;
-    return x509_take(&box, 0x30, NULL, &seq) && !box.n && x509_take(&seq, 0x06, NULL, type) &&
-           type->n && x509_take(&seq, 0x04, NULL, serial) && !seq.n && serial->n;
+    int perm = buf_same(oid, (struct span){perm_oid, sizeof perm_oid});
+    if (!perm && !buf_same(oid, (struct span){hw_oid, sizeof hw_oid}))
+        return X509_SAN_OTHER;
+    if (!x509_take(&box, 0x30, NULL, &seq) || box.n)
+        return 0;
+    if (perm) {
+        x509_take(&seq, 0x0c, NULL, &out->number);
+        x509_take(&seq, 0x06, NULL, &out->giver);
+        return !seq.n && x509_text_ok(out->number.p, out->number.n) ? X509_SAN_PERM : 0;
+    }
+    return x509_take(&seq, 0x06, NULL, &out->giver) && out->giver.n &&
+                   x509_take(&seq, 0x04, NULL, &out->number) && !seq.n && out->number.n
+               ? X509_SAN_HW
+               : 0;
 }
 
 static int kind_of(unsigned char id)
@@ -124,7 +144,8 @@ static int kind_of(unsigned char id)
 
 int x509_san_take(struct span *in, struct span *tlv, char why[X509_WHY])
 {
-    struct span c, type, serial;
+    struct span c;
+    struct numbered other;
     char bad[DER_WHY];
     int kind = in->n ? kind_of(in->p[0]) : 0, ok = 1;
     if (!kind || !x509_take(in, in->p[0], tlv, &c))
@@ -132,8 +153,8 @@ int x509_san_take(struct span *in, struct span *tlv, char why[X509_WHY])
     if (!der_check(tlv->p, tlv->n, NULL, 0, bad))
         return WHY("a subjectAltName with a malformed name: %s", bad);
     if (kind == X509_SAN_HW) {
-        ok = open_hw(c, &type, &serial);
-        kind = ok < 0 ? X509_SAN_OTHER : kind;
+        ok = open_other(c, &other);
+        kind = ok ? ok : kind;
     } else if (kind == X509_SAN_DNS) {
         ok = dns_ok(c);
     } else if (kind == X509_SAN_EMAIL) {
@@ -160,30 +181,27 @@ static int put_ip(const char *text, struct buf *der)
     return 1;
 }
 
-static int put_hw(const char *text, struct buf *der)
+/* "GIVER:NUMBER" as an otherName of this kind. */
+static int put_other(const char *text, int kind, struct buf *der)
 {
     const char *colon = strchr(text, ':');
     size_t start = der->n, n = colon ? strlen(colon + 1) : 0;
+    int perm = kind == X509_SAN_PERM;
     if (!n || n > SERIAL_MAX || !x509_text_ok(colon + 1, n))
         return 0;
-    char *type = alloc_copy(text, (size_t)(colon - text));
-    int ok = x509_put_oid(der, type);
-    free(type);
-    if (!ok)
-        return 0;
-    x509_put(der, 0x04, colon + 1, n);
-    x509_wrap(der, start, 0x30);
-    x509_wrap(der, start, 0xa0);
+    x509_put(der, 0x06, perm ? perm_oid : hw_oid, sizeof hw_oid);
     size_t value = der->n;
-    x509_put(der, 0x06, hw_oid, sizeof hw_oid);
-    size_t head = der->n - value;
-    /* the type goes ahead of the value */
-    unsigned char oid[sizeof hw_oid + 2];
-    memcpy(oid, der->d + value, head);
-    memmove(der->d + start + head, der->d + start, value - start);
-    memcpy(der->d + start, oid, head);
+    char *giver = alloc_copy(text, (size_t)(colon - text));
+    if (perm)
+        x509_put(der, 0x0c, colon + 1, n);
+    int ok = x509_put_oid(der, giver);
+    if (!perm)
+        x509_put(der, 0x04, colon + 1, n);
+    free(giver);
+    x509_wrap(der, value, 0x30);
+    x509_wrap(der, value, 0xa0);
     x509_wrap(der, start, 0xa0);
-    return 1;
+    return ok;
 }
 
 int x509_san_parse(const char *text, struct buf *der, char why[X509_WHY])
@@ -195,14 +213,14 @@ int x509_san_parse(const char *text, struct buf *der, char why[X509_WHY])
            (strncmp(kinds[k].name, text, (size_t)(colon - text)) || kinds[k].name[colon - text]))
         k++;
     if (!colon || k == KINDS)
-        return WHY("\"%.60s\" does not begin with dns:, ip:, email:, uri:, dn: or "
-                   "hardware-module-name:",
+        return WHY("\"%.60s\" does not begin with dns:, ip:, email:, uri:, dn:, "
+                   "hardware-module-name: or permanent-identifier:",
                    text);
     struct span s = {(const unsigned char *)colon + 1, strlen(colon + 1)};
     if (s.n > TEXT_MAX)
         return WHY("a subjectAltName longer than %d octets", TEXT_MAX);
-    if (kinds[k].kind == X509_SAN_HW) {
-        ok = put_hw(colon + 1, der);
+    if (kinds[k].id == 0xa0) {
+        ok = put_other(colon + 1, kinds[k].kind, der);
     } else if (kinds[k].kind == X509_SAN_IP) {
         ok = put_ip(colon + 1, der);
     } else if (kinds[k].kind == X509_SAN_DN) {
@@ -233,12 +251,13 @@ static void put_text(struct buf *out, struct span s)
 void x509_san_value(struct span tlv, struct buf *out)
 {
     char ip[INET6_ADDRSTRLEN];
-    struct span c, type, serial;
+    struct span c;
+    struct numbered other;
     unsigned char id = tlv.n ? tlv.p[0] : 0;
     if (!tlv.n || !x509_take(&tlv, id, NULL, &c))
         return;
-    if (id == 0xa0 && open_hw(c, &type, &serial) == 1) {
-        put_text(out, serial);
+    if (id == 0xa0 && open_other(c, &other) && other.number.n) {
+        put_text(out, other.number);
     } else if (id == 0x87 && (c.n == 4 || c.n == 16)) {
         buf_str(out, inet_ntop(c.n == 4 ? AF_INET : AF_INET6, c.p, ip, sizeof ip) ? ip : "");
     } else if (id == 0xa4) {
@@ -252,16 +271,17 @@ void x509_san_value(struct span tlv, struct buf *out)
 
 void x509_san_text(struct span tlv, struct buf *out)
 {
-    struct span in = tlv, c, type, serial;
+    struct span in = tlv, c;
+    struct numbered other;
     int kind = tlv.n ? kind_of(tlv.p[0]) : 0;
-    if (kind == X509_SAN_HW && (!x509_take(&in, 0xa0, NULL, &c) || open_hw(c, &type, &serial) != 1))
-        kind = X509_SAN_OTHER;
+    if (kind == X509_SAN_HW)
+        kind = x509_take(&in, 0xa0, NULL, &c) ? open_other(c, &other) : 0;
     buf_str(out, x509_san_name(kind));
     if (!kind || kind == X509_SAN_OTHER)
         return;
     buf_char(out, ':');
-    if (kind == X509_SAN_HW) {
-        x509_oid_text(type, out);
+    if (kind == X509_SAN_HW || kind == X509_SAN_PERM) {
+        x509_oid_text(other.giver, out);
         buf_char(out, ':');
     }
     x509_san_value(tlv, out);

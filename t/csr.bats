@@ -303,7 +303,7 @@ a request needs --subject or --san|-k k.pem
 --subject: '=' is missing behind "CN"|-k k.pem -s CN
 --subject: unknown attribute type "XX"|-k k.pem -s XX=1
 --subject: C is not a country code of two letters|-k k.pem -s C=JPN
---san: "a.example" does not begin with dns:, ip:, email:, uri:, dn: or hardware-module-name:|-k k.pem -a a.example
+--san: "a.example" does not begin with dns:, ip:, email:, uri:, dn:, hardware-module-name: or permanent-identifier:|-k k.pem -a a.example
 --san: "dns:a..example" is malformed|-k k.pem -a dns:a..example
 --san: "ip:1.2.3" is malformed|-k k.pem -a ip:1.2.3
 TABLE

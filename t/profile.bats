@@ -60,7 +60,7 @@ asks() {
 
 @test "every preset gives a certificate that openssl and gnutls verify" {
     csr-make -k "$F/dev.key" -s 'CN=a,serialNumber=4711,O=ABC,C=JP' -a dns:a.example >r.csr
-    for p in sub-ca attach verify-unit ra-approve ca-sign approver idevid tls-client tls-server eap-tls ipsec; do
+    for p in sub-ca attach verify-unit ra-approve ca-sign approver idevid ldevid tls-client tls-server eap-tls ipsec; do
         issue $p <r.csr
         openssl verify -x509_strict -CAfile "$F/ca.pem" cert.pem
         certtool --verify --verify-profile medium --load-ca-certificate "$F/ca.pem" <cert.pem >log
@@ -209,12 +209,23 @@ TABLE
 
 @test "CA:TRUE, another key usage and unknown extensions are left out, and each is reported" {
     asks /serialNumber=1 'basicConstraints = critical,CA:TRUE' 'keyUsage = keyCertSign' \
-        'extendedKeyUsage = serverAuth' '1.2.3.4 = critical,ASN1:NULL' 'subjectAltName = DNS:a.example'
+        'extendedKeyUsage = serverAuth' '1.2.3.4 = ASN1:NULL' 'subjectAltName = DNS:a.example'
     issue ipsec <r.csr
     [ "$differs" = "profile-test: differs: basicConstraints is the profile's, not the one asked; keyUsage is the profile's, not the one asked; extKeyUsage is the profile's, not the one asked; 1.2.3.4 was asked and left out" ]
     [ "$(has basicConstraints)" = 'X509v3 Basic Constraints: critical CA:FALSE' ]
     [ "$(has extendedKeyUsage)" = 'X509v3 Extended Key Usage: ipsec Internet Key Exchange' ]
     [ "$(has subjectAltName)" = 'X509v3 Subject Alternative Name: DNS:a.example' ]
+}
+
+@test "an unknown extension that is asked as critical is refused, and one that the profile gives is not" {
+    asks /serialNumber=1 'basicConstraints = critical,CA:TRUE' '1.2.3.4 = critical,ASN1:NULL'
+    refused 5 'extension 1.2.3.4 is asked as critical, and profile tls-client does not give it' tls-client <r.csr
+    asks /serialNumber=1 'nameConstraints = critical,permitted;DNS:a.example'
+    refused 5 'extension nameConstraints is asked as critical, and profile tls-client does not give it' tls-client <r.csr
+    file 'preset: tls-client' 'extensions: [{oid: 1.2.3.4, value: "0500"}]'
+    asks /serialNumber=1 '1.2.3.4 = critical,ASN1:UTF8:x'
+    issue x -c p.yaml <r.csr
+    [ "$differs" = "profile-test: differs: 1.2.3.4 is the profile's, not the one asked" ]
 }
 
 @test "what is asked and given alike is no difference" {
@@ -372,6 +383,51 @@ TABLE
     openssl verify -x509_strict -CAfile "$F/ca.pem" cert.pem
 }
 
+@test "extensions are given as their OID and value say, and other programs read them" {
+    # TLS feature (RFC 7633) in base64, a private one in hexadecimal with colons over two lines, a critical one
+    file 'preset: tls-server' 'extensions:' '  - {oid: 1.3.6.1.5.5.7.1.24, value: MAMCAQU=}' \
+        '  - {oid: 1.3.6.1.4.1.99999.7, value: "0c:05:68:65' '      6c:6C:6f"}' \
+        '  - {oid: 2.5.29.54, critical: yes, value: "020100"}'
+    issue x -c p.yaml -N dns:a.example <"$F/dev.csr"
+    [ -z "$differs" ]
+    [ "$(has tlsfeature)" = 'TLS Feature: status_request' ]
+    [ "$(has inhibitAnyPolicy)" = 'X509v3 Inhibit Any Policy: critical 0' ]
+    openssl x509 -in cert.pem -outform DER | od -An -v -tx1 | tr -d ' \n' >hex
+    grep -q 301406092b06010401868d1f0704070c0568656c6c6f hex
+    certtool --certificate-info <cert.pem | grep -q 'Unknown extension 1.3.6.1.4.1.99999.7 (not critical)'
+    openssl verify -x509_strict -CAfile "$F/ca.pem" cert.pem
+}
+
+@test "an extension that is not DER, that other keys make, that gives power or that is there twice is an error" {
+    while IFS='|' read -r place extension why; do
+        wrong "4:$place: $why" 'validity: 1y' "extensions: [$extension]"
+    done <<'TABLE'
+24|{oid: 1.2.x, value: "0500"}|"1.2.x" is not a dotted OID
+24|{oid: 3.1, value: "0500"}|"3.1" is not a dotted OID
+24|{oid: 2.5.29.19, value: "30030101ff"}|extension 2.5.29.19 is made by other keys of the profile
+24|{oid: 2.5.29.15, value: "03020106"}|extension 2.5.29.15 is made by other keys of the profile
+24|{oid: 2.5.29.37, value: 3000}|extension 2.5.29.37 is made by other keys of the profile
+24|{oid: 2.5.29.17, value: 3000}|extension 2.5.29.17 is made by other keys of the profile
+24|{oid: 2.5.29.14, value: "0400"}|extension 2.5.29.14 is made by other keys of the profile
+24|{oid: 1.3.6.1.5.5.7.1.1, value: 3000}|extension 1.3.6.1.5.5.7.1.1 is made by other keys of the profile
+24|{oid: 2.5.29.10, value: 3000}|extension 2.5.29.10 gives a power that a profile does not give
+24|{oid: 2.16.840.1.113730.1.1, value: "03020001"}|extension 2.16.840.1.113730.1.1 gives a power that a profile does not give
+38|{oid: 1.2.3, value: "050000"}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+38|{oid: 1.2.3, value: "3080"}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+38|{oid: 1.2.3, value: "0101 01"}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+38|{oid: 1.2.3, value: "BQA"}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+38|{oid: 1.2.3, value: "BQB="}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+38|{oid: 1.2.3, value: "A00401FFA00401FF"}|extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets
+53|{oid: 1.2.3, value: "0500"}, {oid: 1.2.3, value: "0500"}|extension 1.2.3 is there twice
+18|{oid: 1.2.3}|key "value" is missing
+46|{oid: 1.2.3, value: "0500", colour: red}|unknown key "colour"
+18|1.2.3|a mapping must stand here, not a string
+TABLE
+    wrong '4:17: "extensions" must be a list of at most 16 extensions' 'validity: 1y' 'extensions: 1.2.3'
+    wrong "4:38: extension 1.2.3: a value that is not the hexadecimal or the base64 of one DER value of at most 4096 octets" \
+        'validity: 1y' "extensions: [{oid: 1.2.3, value: \"04821000$(printf '%08192d' 0)\"}]"
+}
+
 @test "the device's id is where the profile says" {
     asks '/CN=cn/serialNumber=sn' 'subjectAltName = DNS:d.example,URI:urn:u,otherName:1.3.6.1.5.5.7.8.4;SEQ:hw' \
         '[hw]' 't = OID:1.2.3' 's = FORMAT:ASCII,OCT:HW 1'
@@ -420,12 +476,12 @@ TABLE
     wrong '4:14: profile "x": a template with a brace that nothing closes, or that is empty' 'validity: 1y' 'subject: "CN={CN"'
     wrong '4:14: profile "x": C is not a country code of two letters' 'validity: 1y' 'subject: "CN={CN},C=JPN"'
     wrong '3:14: profile "x": the subject has no serialNumber, which the profile requires' 'subject: CN=a' 'preset: idevid'
-    wrong '4:31: profile "x": "cat" is none of dns, ip, email, uri, dn, hardware-module-name' 'validity: 1y' 'subject-alt-name: {allow: [cat]}'
+    wrong '4:31: profile "x": "cat" is none of dns, ip, email, uri, dn, hardware-module-name, permanent-identifier' 'validity: 1y' 'subject-alt-name: {allow: [cat]}'
     wrong '4:34: profile "x": "dns:-" is malformed' 'validity: 1y' 'subject-alt-name: {template: ["dns:-"]}'
     wrong '4:20: profile "x": "hardware-type" is neither a dotted OID nor "asked"' 'validity: 1y' 'hardware-type: big'
     wrong '4:15: profile "x": "key-identifier" cannot be made critical' 'validity: 1y' 'critical: [key-identifier]'
     wrong '4:30: profile "x": "x y" is not a URI' 'validity: 1y' 'crl-distribution-points: ["x y"]'
-    wrong '3:13: "preset" must be one of plain, root, sub-ca, attach, verify-unit, ra-approve, ca-sign, approver, idevid, tls-client, tls-server, eap-tls, ipsec, not "car"' 'preset: car'
+    wrong '3:13: "preset" must be one of plain, root, sub-ca, attach, verify-unit, ra-approve, ca-sign, approver, idevid, idevid-tpm, ldevid, opc-ua, matter-paa, matter-pai, matter-dac, tls-client, tls-server, eap-tls, ipsec, not "car"' 'preset: car'
     printf '%s\n' 'profiles:' '  - preset: root' '  - {name: root, validity: 1y}' >p.yaml
     run -2 profile-test -c p.yaml -l
     [ "${lines[0]}" = 'profile-test: p.yaml:3:12: profile "root" is there twice' ]
