@@ -27,7 +27,7 @@ CFLAGS = -O2 -g
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wformat=2 -Wundef -Wvla -Wwrite-strings -Wno-unused-parameter
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-PKGS = libcrypto yaml-0.1 p11-kit-1 sqlite3
+PKGS = libcrypto yaml-0.1 p11-kit-1 sqlite3 libpq
 CPPFLAGS += -std=c11 -D_GNU_SOURCE -DCERTLINE_VERSION='"$(VERSION)"' -Ilibcommon \
 	$(shell pkg-config --cflags $(PKGS))
 # --as-needed: a program carries only the libraries that its own modules use.

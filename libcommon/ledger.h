@@ -67,6 +67,8 @@ struct ledger_entry {
 
 struct ledger;
 
+/* Whether a path means a database: it starts with postgresql:// or postgres://. */
+int ledger_is_database(const char *path);
 /* Opens or makes it. unit: the id of the unit whose ledger it is, written in at first, compared later. */
 enum status ledger_open(const char *path, const char *unit, struct ledger **out);
 /* For reading alone, whosever it is: never made, never written to. */

@@ -1,5 +1,5 @@
-/* What the parts of the ledger share: rules, hashes and statements above, and below them the store that
- * keeps the rows, a SQLite file or a PostgreSQL database. */
+/* What the parts of the ledger share: rules, hashes and statements above, and below them the store
+ * that keeps the rows, a SQLite file or a PostgreSQL database. */
 #ifndef LEDGER_PRIV_H
 #define LEDGER_PRIV_H
 
@@ -59,6 +59,7 @@ enum ledger_sql {
     LEDGER_SQLITE_MARKS,
     LEDGER_SQLITE_INDEXED,
     LEDGER_PG_LOCK,
+    LEDGER_PG_LOCK_SHARED,
     LEDGER_PG_WRITER,
     LEDGER_PG_ADD,
     LEDGER_PG_EXPECT_ISSUED,
@@ -80,8 +81,8 @@ struct ledger_writer {
     const char *unit, *program;
 };
 
-/* What LEDGER_ISSUED or LEDGER_COUNTED is looked for by: its key, or owner, profile and device, or all of
- * them and the lot. */
+/* What LEDGER_ISSUED or LEDGER_COUNTED is looked for by: its key, or owner, profile and device, or
+ * all of them and the lot. */
 struct ledger_wanted {
     enum ledger_kind kind;
     int by_key;
@@ -116,7 +117,8 @@ struct ledger_store {
     /* One snapshot for several statements. */
     enum status (*freeze)(struct ledger *l);
     void (*thaw)(struct ledger *l);
-    /* Adds the marks under which the index must have e; whether it has just those, 0 after a warning. */
+    /* Adds the marks under which the index must have e; whether it has just those, 0 after a
+     * warning. */
     void (*sum_marks)(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);
     int (*marks_fit)(struct ledger *l, const struct ledger_sums *s);
     /* The statement, ready to bind. NULL after a warning. */
@@ -144,8 +146,8 @@ struct ledger {
     int reader; /* never writes */
     int64_t format;
     struct ledger_stmt sql[LEDGER_SQL_COUNT];
-    int open;                               /* between begin and commit */
-    int64_t next_id, newest;                /* in the transaction: the next entry's id, the last one's time */
+    int open;                /* between begin and commit */
+    int64_t next_id, newest; /* in the transaction: the next entry's id, the last one's time */
     struct ledger_chain committed, pending; /* pending: in the transaction */
     EVP_MD *sha256;
     EVP_MD_CTX *md;
@@ -155,8 +157,8 @@ struct ledger {
     struct ledger_db *db;
 };
 
-/* Statements. Columns and parameters count as SQL counts them: from 0, from 1. What is bound or read is
- * borrowed until the reset. */
+/* Statements. Columns and parameters count as SQL counts them: from 0, from 1. What is bound or
+ * read is borrowed until the reset. */
 struct ledger_stmt *ledger_sql(struct ledger *l, enum ledger_sql which);
 void ledger_bind_int(struct ledger_stmt *st, int at, int64_t v);
 void ledger_bind_span(struct ledger_stmt *st, int at, struct span s); /* empty: NULL */
@@ -171,7 +173,8 @@ enum status ledger_run_sql(struct ledger_stmt *st);
 
 /* The row's columns from LEDGER_COLUMNS on; borrowed until the next step. */
 void ledger_read_row(const struct ledger_stmt *st, struct ledger_entry *e);
-/* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. *more: 0 if `each` has seen enough. */
+/* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. *more: 0 if `each` has seen
+ * enough. */
 enum status ledger_walk(struct ledger_stmt *st, ledger_each *each, void *arg, int *more);
 /* *to is *from with octets and strings of its own, in one block that the caller frees. */
 void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
@@ -180,16 +183,20 @@ int ledger_matches(const struct ledger_wanted *w, const struct ledger_entry *e);
 /* kinds, tid, serial, unit, owner, profile, device of the filter; note if not NULL. */
 int ledger_fits(const struct ledger_filter *f, const char *note, const struct ledger_entry *e);
 
+/* Whose ledger it is: for a reader it is noted, else compared. */
+enum status ledger_check_unit(struct ledger *l, const char *unit);
 /* Id and time of the newest entry; 0 and 0 if there is none. */
 enum status ledger_read_newest(struct ledger *l, int64_t *id, int64_t *time);
 /* The same for the transaction that begins; ST_TEMP if the clock is behind it. */
 enum status ledger_check_clock(struct ledger *l);
-/* Gives e its place behind the last entry of this transaction, and its hash; ledger_follow once it is kept. */
+/* Gives e its place behind the last entry of this transaction, and its hash; ledger_follow once it
+ * is kept. */
 void ledger_place(struct ledger *l, struct ledger_entry *e, unsigned char hash[LEDGER_HASH]);
 void ledger_follow(struct ledger *l, const struct ledger_entry *e,
                    const unsigned char hash[LEDGER_HASH]);
 /* A new writer, not in the table yet: nonce is 16 octets of the caller's. 0 after a warning. */
-int ledger_new_writer(const struct ledger *l, struct ledger_writer *w, unsigned char nonce[LEDGER_NONCE]);
+int ledger_new_writer(const struct ledger *l, struct ledger_writer *w,
+                      unsigned char nonce[LEDGER_NONCE]);
 void ledger_enter_writer(struct ledger *l, const struct ledger_writer *w);
 
 int ledger_sums_start(struct ledger_sums *s);

@@ -24,95 +24,153 @@ _Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3
     " FROM entry s CROSS JOIN entry a WHERE " IN_RUNS(s) " AND " BY_TID(                           \
         a, 4, s) " AND s.id = (SELECT min(f.id) FROM entry f WHERE " BY_TID(f, 3, s) ")"
 #define ALL "SELECT " LEDGER_COLUMNS
+/* What is sorted are ids, not messages. */
+#define BY_IDS(ids) ALL " FROM entry WHERE id IN (" ids ") ORDER BY id"
 #define ANY_OR(n, column) " AND (" #n " IS NULL OR " #column " = " #n ")"
 /* The unary plus keeps SQLite from an index on the id where another one serves. */
-#define FILTER(id)                                                                                 \
-    " WHERE " id " > ?1 AND " id " <= ?2 AND (?3 >> kind) & 1 <> 0 AND time >= ?4 AND time < ?5"   \
+#define FILTER(id)                                                                                                \
+    " WHERE " id " > ?1 AND " id " <= ?2 AND (?3 >> CAST(kind AS integer)) & 1 <> 0 AND time >= ?4 AND time < ?5"   \
     ANY_OR(?6, unit) ANY_OR(?7, owner) ANY_OR(?8, lot) ANY_OR(?9, profile) ANY_OR(?10, device)     \
     ANY_OR(?11, tid) ANY_OR(?12, serial)
 
 static const char *const sql[LEDGER_SQL_COUNT] = {
-    [LEDGER_SQL_BEGIN] = "BEGIN IMMEDIATE",
-    [LEDGER_SQL_COMMIT] = "COMMIT",
-    [LEDGER_SQL_ROLLBACK] = "ROLLBACK",
     [LEDGER_SQL_NEWEST] = "SELECT id, time FROM entry ORDER BY id DESC LIMIT 1",
-    [LEDGER_SQL_WRITER] =
-        "INSERT INTO writer (nonce, unit, program, opened) VALUES (?1, ?2, ?3, ?4)",
-    [LEDGER_SQL_ADD] =
-        "INSERT INTO entry (" LEDGER_COLUMNS ", writer, n, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-        " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
-    [LEDGER_SQL_BY_ID] = ALL " FROM entry WHERE id = ?1",
     [LEDGER_SQL_BY_TID] = ALL " FROM entry WHERE tid = ?1 AND kind = ?2 AND kind NOT IN (12, 14)"
                               " AND (?3 IS NULL OR unit = ?3) ORDER BY id",
-    [LEDGER_SQL_FRESH] = "SELECT entry, key, device FROM fresh WHERE entry > ?1 ORDER BY entry",
-    [LEDGER_SQL_FRESH_ENDS] =
-        "SELECT (SELECT min(entry) FROM fresh), (SELECT max(entry) FROM fresh)",
-    [LEDGER_SQL_FRESH_ADD] = "INSERT INTO fresh (entry, key, device) VALUES (?1, ?2, ?3)",
-    [LEDGER_SQL_FRESH_CLEAR] = "DELETE FROM fresh",
-    [LEDGER_SQL_SEEN] = "SELECT entry FROM seen WHERE mark = ?1 ORDER BY entry",
-    [LEDGER_SQL_SEEN_ADD] = "INSERT INTO seen (mark, entry) VALUES (?1, ?2)"
-                            " ON CONFLICT DO NOTHING", /* one entry, key and device alike */
-    [LEDGER_SQL_HAS_MARK] =
-        "SELECT EXISTS (SELECT 1 FROM seen WHERE mark = ?1 AND entry = ?2)"
-        " OR EXISTS (SELECT 1 FROM fresh WHERE entry = ?2 AND ?1 IN (key, device))",
-    [LEDGER_SQL_RUN] = "SELECT kind, sum(status), sum(part) FROM entry WHERE kind IN (1, 2)"
+    [LEDGER_SQL_RUN] = "SELECT kind, CAST(sum(status) AS bigint), CAST(sum(part) AS bigint) FROM entry WHERE kind IN (1, 2)"
                        " AND kind <= 3 AND run = ?1 GROUP BY kind",
     [LEDGER_SQL_RUN_DEVICES] =
-        "SELECT count(*), sum(delivered), sum(refused AND NOT delivered) FROM"
+        "SELECT count(*), count(*) FILTER (WHERE delivered),"
+        " count(*) FILTER (WHERE refused AND NOT delivered) FROM"
         " (SELECT " ANSWERED(7) " AS delivered, " ANSWERED(8) " AS refused" DEVICES
-                                                              " AND s.run = ?1)",
+                                                              " AND s.run = ?1) AS asked",
     [LEDGER_SQL_RUN_UNANSWERED] =
-        "SELECT a.id" DEVICES " AND s.run = ?1 AND" OPEN_DEVICE " ORDER BY a.id",
-    [LEDGER_SQL_UNANSWERED] = "SELECT a.id" DEVICES " AND" OPEN_DEVICE SERVED " ORDER BY a.id",
-    [LEDGER_SQL_UNANSWERED_MESSAGES] = "SELECT s.id FROM entry s WHERE " IN_RUNS(
-        s) " AND EXISTS (SELECT 1 FROM entry a WHERE " BY_TID(a, 4, s) " AND" OPEN_DEVICE SERVED
-                                                                       ") ORDER BY s.id",
+        BY_IDS("SELECT a.id" DEVICES " AND s.run = ?1 AND" OPEN_DEVICE),
+    [LEDGER_SQL_UNANSWERED] = BY_IDS("SELECT a.id" DEVICES " AND" OPEN_DEVICE SERVED),
+    [LEDGER_SQL_UNANSWERED_MESSAGES] =
+        BY_IDS("SELECT s.id FROM entry s WHERE " IN_RUNS(s) " AND EXISTS (SELECT 1 FROM entry a WHERE "
+               BY_TID(a, 4, s) " AND" OPEN_DEVICE SERVED ")"),
     [LEDGER_SQL_WRITERS] = "SELECT id, nonce, unit, program, opened FROM writer ORDER BY id",
     [LEDGER_SQL_ALL] = ALL ", writer, n, hash FROM entry ORDER BY id",
     [LEDGER_SQL_NEWEST_OF] = ALL " FROM entry WHERE kind = ?1 AND kind >= 15" ANY_OR(?2, note) //
     " ORDER BY id DESC LIMIT 1",
     [LEDGER_SQL_HELD] = ALL " FROM entry WHERE kind = 15 AND kind >= 15 ORDER BY id",
     [LEDGER_SQL_REVOKED] = ALL " FROM entry WHERE kind = 19 AND serial = ?1 AND note = ?2"
-                               " ORDER BY id LIMIT 1",
+                               " ORDER BY id DESC LIMIT 1",
     [LEDGER_SQL_ALLOWED] = ALL " FROM entry WHERE device = ?1 AND kind >= 22 AND kind IN (22, 23)"
                                " AND owner = ?2 AND profile = ?3 ORDER BY id",
     [LEDGER_SQL_USED] = "SELECT used FROM quota WHERE owner = ?1 AND lot = ?2",
-    [LEDGER_SQL_MARKS] = "SELECT mark, entry FROM seen UNION ALL SELECT key, entry FROM fresh"
-                         " UNION ALL SELECT device, entry FROM fresh WHERE device <> key",
-    [LEDGER_SQL_INDEXED] = ALL " FROM entry WHERE kind IN (12, 14) ORDER BY id",
     [LEDGER_SQL_QUOTAS] = "SELECT owner, lot, used FROM quota",
     [LEDGER_SQL_QUOTA_WRONG] =
-        "SELECT owner, lot, sum(said), sum(held) FROM (SELECT owner, lot, used AS said, 0 AS held"
+        "SELECT owner, lot, CAST(sum(said) AS bigint), CAST(sum(held) AS bigint) FROM (SELECT owner, lot, used AS said, 0 AS held"
         " FROM quota UNION ALL SELECT coalesce(owner, ''), coalesce(lot, ''), 0, 1 FROM entry"
         " WHERE kind = 14) AS q GROUP BY owner, lot HAVING sum(said) <> sum(held) LIMIT 1",
     [LEDGER_SQL_SCAN] = ALL " FROM entry" FILTER("id") " ORDER BY id",
-    [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE " FROM entry" FILTER("id") " ORDER BY id",
+    [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE ", NULL FROM entry" FILTER("id") " ORDER BY id",
     [LEDGER_SQL_SCAN_RARE] = ALL " FROM entry WHERE id IN (SELECT id FROM entry" FILTER("+id") //
     " AND kind >= 15) ORDER BY id",
-    [LEDGER_SQL_STAND] = "SELECT writer, max(n), hash FROM entry WHERE id > ?1 AND id <= ?2"
-                         " GROUP BY writer ORDER BY writer",
+    [LEDGER_SQL_STAND] = "SELECT writer, n, hash FROM entry WHERE id IN (SELECT max(id) FROM entry"
+                         " WHERE id > ?1 AND id <= ?2 GROUP BY writer) ORDER BY writer",
     [LEDGER_SQL_LINK_NEAR] = "SELECT id FROM entry WHERE writer = ?1 AND n <= ?2 AND n % 64 = 1"
                              " ORDER BY n DESC LIMIT 1",
     [LEDGER_SQL_LINK] = "SELECT hash FROM entry WHERE id >= ?3 AND writer = ?1 AND n = ?2 LIMIT 1",
+
+    /* SQLite's */
+    [LEDGER_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
+    [LEDGER_SQLITE_COMMIT] = "COMMIT",
+    [LEDGER_SQLITE_ROLLBACK] = "ROLLBACK",
+    [LEDGER_SQLITE_WRITER] =
+        "INSERT INTO writer (nonce, unit, program, opened) VALUES (?1, ?2, ?3, ?4)",
+    [LEDGER_SQLITE_ADD] =
+        "INSERT INTO entry (" LEDGER_COLUMNS ", writer, n, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+    [LEDGER_SQLITE_BY_ID] = ALL " FROM entry WHERE id = ?1",
+    [LEDGER_SQLITE_FRESH] = "SELECT entry, key, device FROM fresh WHERE entry > ?1 ORDER BY entry",
+    [LEDGER_SQLITE_FRESH_ENDS] =
+        "SELECT (SELECT min(entry) FROM fresh), (SELECT max(entry) FROM fresh)",
+    [LEDGER_SQLITE_FRESH_ADD] = "INSERT INTO fresh (entry, key, device) VALUES (?1, ?2, ?3)",
+    [LEDGER_SQLITE_FRESH_CLEAR] = "DELETE FROM fresh",
+    [LEDGER_SQLITE_SEEN] = "SELECT entry FROM seen WHERE mark = ?1 ORDER BY entry",
+    [LEDGER_SQLITE_SEEN_ADD] = "INSERT INTO seen (mark, entry) VALUES (?1, ?2)"
+                            " ON CONFLICT DO NOTHING", /* one entry, key and device alike */
+    [LEDGER_SQLITE_HAS_MARK] =
+        "SELECT EXISTS (SELECT 1 FROM seen WHERE mark = ?1 AND entry = ?2)"
+        " OR EXISTS (SELECT 1 FROM fresh WHERE entry = ?2 AND ?1 IN (key, device))",
+    [LEDGER_SQLITE_MARKS] = "SELECT mark, entry FROM seen UNION ALL SELECT key, entry FROM fresh"
+                         " UNION ALL SELECT device, entry FROM fresh WHERE device <> key",
+    [LEDGER_SQLITE_INDEXED] = ALL " FROM entry WHERE kind IN (12, 14) ORDER BY id",
+
+    /* PostgreSQL's */
+    [LEDGER_PG_LOCK] = "SELECT pg_advisory_xact_lock(m) FROM unnest(?1) AS m",
+    [LEDGER_PG_LOCK_SHARED] = "SELECT pg_advisory_xact_lock_shared(?1)",
+    [LEDGER_PG_WRITER] =
+        "INSERT INTO writer (id, nonce, unit, program, opened) SELECT coalesce(max(id), 0) + 1,"
+        " ?1, ?2, ?3, ?4 FROM writer RETURNING id",
+    [LEDGER_PG_ADD] =
+        "INSERT INTO entry (" LEDGER_COLUMNS ", writer, n, hash) SELECT * FROM unnest(?1, ?2, ?3,"
+        " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+    [LEDGER_PG_EXPECT_ISSUED] = BY_IDS(
+        "SELECT e.id FROM unnest(?1) AS k (v) JOIN entry e ON e.key = k.v AND e.kind = 12"
+        " UNION SELECT e.id FROM unnest(?2, ?3, ?4) AS d (o, p, v) JOIN entry e ON e.kind = 12"
+        " AND e.device = d.v AND e.owner IS NOT DISTINCT FROM d.o"
+        " AND e.profile IS NOT DISTINCT FROM d.p"),
+    [LEDGER_PG_EXPECT_COUNTED] = BY_IDS(
+        "SELECT e.id FROM unnest(?1) AS k (v) JOIN entry e ON e.key = k.v AND e.kind = 14"),
+    [LEDGER_PG_HOLDERS] =
+        "SELECT e.id FROM entry e LEFT JOIN holder h ON h.key = e.key WHERE e.kind = 12"
+        " AND e.key IS NOT NULL AND (h.owner IS DISTINCT FROM e.owner"
+        " OR h.device IS DISTINCT FROM e.device) ORDER BY e.id LIMIT 1",
 };
 
-sqlite3_stmt *ledger_sql(struct ledger *l, enum ledger_sql which)
+struct ledger_stmt *ledger_sql(struct ledger *l, enum ledger_sql which)
 {
-    sqlite3_stmt **st = &l->sql[which];
-    if (*st)
-        sqlite3_reset(*st);
-    else if (sqlite3_prepare_v3(l->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL) !=
-             SQLITE_OK)
-        ledger_failed(l, l->db);
-    return *st;
+    return l->store->prepare(&l->sql[which], sql[which]) ? &l->sql[which] : NULL;
 }
 
-enum status ledger_run_sql(struct ledger *l, sqlite3_stmt *st)
+void ledger_bind_int(struct ledger_stmt *st, int at, int64_t v)
 {
-    if (!st)
-        return ST_TEMP;
-    int rc = sqlite3_step(st);
-    enum status done = rc == SQLITE_DONE || rc == SQLITE_ROW ? ST_OK : ledger_failed(l, l->db);
-    sqlite3_reset(st);
-    return done;
+    st->l->store->bind_int(st, at, v);
+}
+
+void ledger_bind_span(struct ledger_stmt *st, int at, struct span s)
+{
+    st->l->store->bind_span(st, at, s);
+}
+
+void ledger_bind_text(struct ledger_stmt *st, int at, const char *s)
+{
+    st->l->store->bind_text(st, at, s);
+}
+
+int ledger_step(struct ledger_stmt *st)
+{
+    return st->l->store->step(st);
+}
+
+int64_t ledger_int(const struct ledger_stmt *st, int at)
+{
+    return st->l->store->get_int(st, at);
+}
+
+struct span ledger_span(const struct ledger_stmt *st, int at)
+{
+    return st->l->store->get_span(st, at);
+}
+
+const char *ledger_text(const struct ledger_stmt *st, int at)
+{
+    return st->l->store->get_text(st, at);
+}
+
+void ledger_reset(struct ledger_stmt *st)
+{
+    if (st)
+        st->l->store->reset(st);
+}
+
+enum status ledger_run_sql(struct ledger_stmt *st)
+{
+    int row = st ? ledger_step(st) : -1;
+    ledger_reset(st);
+    return row < 0 ? ST_TEMP : ST_OK;
 }

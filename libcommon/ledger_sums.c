@@ -41,96 +41,46 @@ static uint64_t lot_value(const struct ledger_sums *s, const char *owner, const 
     return text_value(text_value(s->secret[2], owner), lot);
 }
 
+void ledger_sum_mark(struct ledger_sums *s, int64_t mark, int64_t entry)
+{
+    s->marks += mark_value(s, mark, entry);
+}
+
 void ledger_sum_entry(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e)
 {
-    int64_t key, other;
-    if (e->kind != LEDGER_ISSUED && e->kind != LEDGER_COUNTED)
-        return;
-    ledger_seen_marks(l, e, &key, &other);
-    s->marks += mark_value(s, key, e->id);
-    if (key != other)
-        s->marks += mark_value(s, other, e->id);
+    l->store->sum_marks(l, s, e);
     if (e->kind == LEDGER_COUNTED)
         s->quotas += lot_value(s, e->owner, e->lot);
 }
 
-static enum status sum_index(struct ledger *l, const struct ledger_sums *s, uint64_t *sum)
-{
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_MARKS);
-    int rc = SQLITE_DONE;
-    if (!st)
-        return ST_TEMP;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-        *sum += mark_value(s, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1));
-    enum status done = rc == SQLITE_DONE ? ST_OK : ledger_failed(l, l->db);
-    sqlite3_reset(st);
-    return done;
-}
-
-static int name_missing(const struct ledger_entry *e, void *arg)
-{
-    struct ledger *l = arg;
-    int has = ledger_seen_has(l, e);
-    if (!has)
-        diag_warn("%s: entry %lld: it is missing in the index", l->path, (long long)e->id);
-    return has > 0;
-}
-
-static int bad_index(struct ledger *l)
-{
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_INDEXED);
-    int rc = SQLITE_DONE;
-    while (st && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct ledger_entry e;
-        ledger_read_row(st, &e);
-        if (!name_missing(&e, l))
-            break;
-    }
-    if (st && rc == SQLITE_DONE)
-        diag_warn("%s: the index holds what no entry has", l->path);
-    else if (st && rc != SQLITE_ROW)
-        ledger_failed(l, l->db);
-    sqlite3_reset(st);
-    return 0;
-}
-
 static enum status sum_quotas(struct ledger *l, const struct ledger_sums *s, uint64_t *sum)
 {
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_QUOTAS);
-    int rc = SQLITE_DONE;
+    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_QUOTAS);
+    int row;
     if (!st)
         return ST_TEMP;
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-        *sum += (uint64_t)sqlite3_column_int64(st, 2) *
-                lot_value(s, (const char *)sqlite3_column_text(st, 0),
-                          (const char *)sqlite3_column_text(st, 1));
-    enum status done = rc == SQLITE_DONE ? ST_OK : ledger_failed(l, l->db);
-    sqlite3_reset(st);
-    return done;
+    while ((row = ledger_step(st)) > 0)
+        *sum += (uint64_t)ledger_int(st, 2) * lot_value(s, ledger_text(st, 0), ledger_text(st, 1));
+    ledger_reset(st);
+    return row < 0 ? ST_TEMP : ST_OK;
 }
 
 static int bad_quota(struct ledger *l)
 {
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_QUOTA_WRONG);
-    int rc = st ? sqlite3_step(st) : SQLITE_DONE;
-    if (rc == SQLITE_ROW)
+    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_QUOTA_WRONG);
+    if (st && ledger_step(st) > 0)
         diag_warn("%s: the quota of lot \"%s\" of owner \"%s\" says %lld, its entries %lld",
-                  l->path, (const char *)sqlite3_column_text(st, 1),
-                  (const char *)sqlite3_column_text(st, 0), (long long)sqlite3_column_int64(st, 2),
-                  (long long)sqlite3_column_int64(st, 3));
-    else if (st)
-        ledger_failed(l, l->db);
-    sqlite3_reset(st);
+                  l->path, ledger_text(st, 1), ledger_text(st, 0), (long long)ledger_int(st, 2),
+                  (long long)ledger_int(st, 3));
+    ledger_reset(st);
     return 0;
 }
 
 int ledger_sums_fit(struct ledger *l, const struct ledger_sums *s)
 {
-    uint64_t marks = 0, quotas = 0;
-    if (sum_index(l, s, &marks) != ST_OK ||
+    uint64_t quotas = 0;
+    if (!l->store->marks_fit(l, s) ||
         (l->format == LEDGER_FORMAT && sum_quotas(l, s, &quotas) != ST_OK))
         return 0;
-    if (marks != s->marks)
-        return bad_index(l);
     return quotas == s->quotas || bad_quota(l);
 }

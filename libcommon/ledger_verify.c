@@ -1,7 +1,6 @@
 #include "ledger_priv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "alloc.h"
 #include "diag.h"
@@ -20,15 +19,15 @@ static int bad_entry(struct ledger *l, int64_t id, const char *why)
 
 static int start_chains(struct ledger *l, struct chains *c)
 {
-    sqlite3_stmt *st = ledger_sql(l, LEDGER_SQL_WRITERS);
-    int rc = SQLITE_DONE, ok = st != NULL;
-    while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_WRITERS);
+    int row = 0, ok = st != NULL;
+    while (ok && (row = ledger_step(st)) > 0) {
         struct ledger_writer w = {
-            .id = sqlite3_column_int64(st, 0),
-            .nonce = {sqlite3_column_blob(st, 1), (size_t)sqlite3_column_bytes(st, 1)},
-            .unit = (const char *)sqlite3_column_text(st, 2),
-            .program = (const char *)sqlite3_column_text(st, 3),
-            .opened = sqlite3_column_int64(st, 4),
+            .id = ledger_int(st, 0),
+            .nonce = ledger_span(st, 1),
+            .unit = ledger_text(st, 2),
+            .program = ledger_text(st, 3),
+            .opened = ledger_int(st, 4),
         };
         if (w.id != c->n + 1)
             ok = diag_warn("%s: writer %lld is missing", l->path, (long long)(c->n + 1));
@@ -39,21 +38,17 @@ static int start_chains(struct ledger *l, struct chains *c)
         c->v[c->n] = (struct ledger_chain){.writer = w.id};
         ledger_hash_writer(l, &w, c->v[c->n++].head);
     }
-    if (ok && rc != SQLITE_DONE) {
-        ledger_failed(l, l->db);
-        ok = 0;
-    }
-    sqlite3_reset(st);
-    return ok;
+    ledger_reset(st);
+    return ok && row == 0;
 }
 
-static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int64_t id,
+static int check_link(struct ledger *l, struct ledger_stmt *st, struct chains *c, int64_t id,
                       ledger_each *each, void *arg)
 {
     struct ledger_entry e;
     ledger_read_row(st, &e);
-    int64_t writer = sqlite3_column_int64(st, LEDGER_COLUMN_COUNT);
-    int64_t n = sqlite3_column_int64(st, LEDGER_COLUMN_COUNT + 1);
+    int64_t writer = ledger_int(st, LEDGER_COLUMN_COUNT);
+    int64_t n = ledger_int(st, LEDGER_COLUMN_COUNT + 1);
     if (e.id != id)
         return bad_entry(l, id, "missing");
     if (writer < 1 || writer > c->n)
@@ -62,37 +57,35 @@ static int check_link(struct ledger *l, sqlite3_stmt *st, struct chains *c, int6
     if (n != ++chain->n)
         return bad_entry(l, id, "its number in the chain is wrong");
     ledger_hash_entry(l, chain->head, n, &e, chain->head);
-    const void *hash = sqlite3_column_blob(st, LEDGER_COLUMN_COUNT + 2);
-    if (!hash || sqlite3_column_bytes(st, LEDGER_COLUMN_COUNT + 2) != LEDGER_HASH ||
-        memcmp(hash, chain->head, LEDGER_HASH))
+    if (!buf_same(ledger_span(st, LEDGER_COLUMN_COUNT + 2),
+                  (struct span){chain->head, LEDGER_HASH}))
         return bad_entry(l, id, "its hash does not fit the chain");
     ledger_sum_entry(l, &c->sums, &e);
     return !each || each(&e, arg);
+}
+
+static int check_all(struct ledger *l, struct chains *c, ledger_each *each, void *arg, int64_t *n)
+{
+    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_ALL);
+    int row = 0, ok = st != NULL;
+    while (ok && (row = ledger_step(st)) > 0) {
+        ok = check_link(l, st, c, *n + 1, each, arg);
+        *n += ok;
+    }
+    ledger_reset(st);
+    return ok && row == 0;
 }
 
 int ledger_verify(struct ledger *l, ledger_each *each, void *arg, int64_t *entries)
 {
     struct chains c = {0};
     int64_t n = 0;
-    /* One snapshot for both tables, while others go on writing. */
-    int ok = sqlite3_exec(l->db, "SAVEPOINT verify", NULL, NULL, NULL) == SQLITE_OK;
-    if (!ok)
-        ledger_failed(l, l->db);
-    ok = ok && ledger_sums_start(&c.sums) && start_chains(l, &c);
-    sqlite3_stmt *st = ok ? ledger_sql(l, LEDGER_SQL_ALL) : NULL;
-    int rc = SQLITE_DONE;
-    ok = st != NULL;
-    while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        ok = check_link(l, st, &c, n + 1, each, arg);
-        n += ok;
-    }
-    if (ok && rc != SQLITE_DONE) {
-        ledger_failed(l, l->db);
-        ok = 0;
-    }
-    sqlite3_reset(st);
-    ok = ok && ledger_sums_fit(l, &c.sums);
-    sqlite3_exec(l->db, "RELEASE verify", NULL, NULL, NULL);
+    /* Others go on writing. */
+    if (l->store->freeze(l) != ST_OK)
+        return 0;
+    int ok = ledger_sums_start(&c.sums) && start_chains(l, &c) && check_all(l, &c, each, arg, &n) &&
+             ledger_sums_fit(l, &c.sums);
+    l->store->thaw(l);
     free(c.v);
     if (entries)
         *entries = n;

@@ -1,4 +1,4 @@
-#include "ledger_priv.h"
+#include "ledger_sqlite_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,20 +105,15 @@ static enum status check_unit(struct ledger *l)
 {
     sqlite3_stmt *st = NULL;
     enum status ok = ST_OK;
-    int rc = sqlite3_prepare_v2(l->db, "SELECT value FROM meta WHERE name = 'unit'", -1, &st, NULL);
+    int rc = sqlite3_prepare_v2(l->lite->db, "SELECT value FROM meta WHERE name = 'unit'", -1, &st,
+                                NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
         const char *unit = (const char *)sqlite3_column_text(st, 0);
-        if (l->reader) {
-            l->unit = alloc_str(unit ? unit : "");
-        } else if (!unit || strcmp(unit, l->unit)) {
-            diag_warn("%s: the ledger of unit \"%s\", not of \"%s\"", l->path, unit ? unit : "",
-                      l->unit);
-            ok = ST_USAGE;
-        }
+        ok = ledger_check_unit(l, unit ? unit : "");
     } else {
-        ok = rc == SQLITE_DONE ? not_a_ledger(l) : ledger_failed(l, l->db);
+        ok = rc == SQLITE_DONE ? not_a_ledger(l) : ledger_sqlite_failed(l, l->lite->db);
     }
     sqlite3_finalize(st);
     return ok;
@@ -126,12 +121,13 @@ static enum status check_unit(struct ledger *l)
 
 static enum status check_format(struct ledger *l)
 {
-    int64_t application = pragma(l->db, "PRAGMA application_id");
+    int64_t application = pragma(l->lite->db, "PRAGMA application_id");
     if (application < 0)
-        return sqlite3_errcode(l->db) == SQLITE_NOTADB ? not_a_ledger(l) : ledger_failed(l, l->db);
+        return sqlite3_errcode(l->lite->db) == SQLITE_NOTADB ? not_a_ledger(l)
+                                                             : ledger_sqlite_failed(l, l->lite->db);
     if (application != LEDGER_APPLICATION)
         return not_a_ledger(l);
-    int64_t format = pragma(l->db, "PRAGMA user_version");
+    int64_t format = pragma(l->lite->db, "PRAGMA user_version");
     if (format < 1 || format > LEDGER_FORMAT) {
         diag_warn("%s: a ledger of format %lld, this program knows format %d", l->path,
                   (long long)format, LEDGER_FORMAT);
@@ -143,39 +139,15 @@ static enum status check_format(struct ledger *l)
 
 static enum status upgrade(struct ledger *l)
 {
-    int ok = sqlite3_exec(l->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
+    int ok = sqlite3_exec(l->lite->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
     /* Another process may have been faster. */
-    if (ok && pragma(l->db, "PRAGMA user_version") == 1)
-        ok = sqlite3_exec(l->db, from1, NULL, NULL, NULL) == SQLITE_OK &&
-             sqlite3_exec(l->db, format2, NULL, NULL, NULL) == SQLITE_OK;
-    if (!ok || sqlite3_exec(l->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-        return ledger_failed(l, l->db);
+    if (ok && pragma(l->lite->db, "PRAGMA user_version") == 1)
+        ok = sqlite3_exec(l->lite->db, from1, NULL, NULL, NULL) == SQLITE_OK &&
+             sqlite3_exec(l->lite->db, format2, NULL, NULL, NULL) == SQLITE_OK;
+    if (!ok || sqlite3_exec(l->lite->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return ledger_sqlite_failed(l, l->lite->db);
     l->format = LEDGER_FORMAT;
     return ST_OK;
-}
-
-enum status ledger_connect(struct ledger *l)
-{
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    flags |= l->reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    if (l->reader && access(l->path, F_OK)) {
-        diag_warn("%s: %s", l->path, strerror(errno));
-        return ST_USAGE;
-    }
-    if (sqlite3_open_v2(l->path, &l->db, flags, NULL) != SQLITE_OK)
-        return ledger_failed(l, l->db);
-    if (!l->reader && sqlite3_db_readonly(l->db, "main") == 1) {
-        diag_warn("%s: not writable", l->path);
-        return ST_TEMP;
-    }
-    sqlite3_busy_handler(l->db, wait_turn, NULL);
-    sqlite3_db_config(l->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    enum status st = check_format(l);
-    if (st == ST_OK && sqlite3_exec(l->db, setup, NULL, NULL, NULL) != SQLITE_OK)
-        st = ledger_failed(l, l->db);
-    if (st == ST_OK && !l->reader && l->format < LEDGER_FORMAT)
-        st = upgrade(l);
-    return st;
 }
 
 static int fill(struct ledger *l, sqlite3 *db)
@@ -200,14 +172,14 @@ static enum status fill_file(struct ledger *l, const char *path)
     sqlite3 *db = NULL;
     enum status st = ST_OK;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK || !fill(l, db))
-        st = ledger_failed(l, db);
+        st = ledger_sqlite_failed(l, db);
     sqlite3_close(db); /* takes the -wal and -shm of the unfinished name away */
     return st;
 }
 
 /* Of two processes that make the same ledger at once, link(2) lets one win; the other opens what
  * won. */
-enum status ledger_make(struct ledger *l)
+static enum status make(struct ledger *l)
 {
     if (access(l->path, F_OK) == 0)
         return ST_OK;
@@ -229,4 +201,43 @@ enum status ledger_make(struct ledger *l)
 out:
     free(tmp);
     return st;
+}
+
+static enum status connect_file(struct ledger *l)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    flags |= l->reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (l->reader && access(l->path, F_OK)) {
+        diag_warn("%s: %s", l->path, strerror(errno));
+        return ST_USAGE;
+    }
+    if (sqlite3_open_v2(l->path, &l->lite->db, flags, NULL) != SQLITE_OK)
+        return ledger_sqlite_failed(l, l->lite->db);
+    if (!l->reader && sqlite3_db_readonly(l->lite->db, "main") == 1) {
+        diag_warn("%s: not writable", l->path);
+        return ST_TEMP;
+    }
+    sqlite3_busy_handler(l->lite->db, wait_turn, NULL);
+    sqlite3_db_config(l->lite->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    enum status st = check_format(l);
+    if (st == ST_OK && sqlite3_exec(l->lite->db, setup, NULL, NULL, NULL) != SQLITE_OK)
+        st = ledger_sqlite_failed(l, l->lite->db);
+    if (st == ST_OK && !l->reader && l->format < LEDGER_FORMAT)
+        st = upgrade(l);
+    return st;
+}
+
+enum status ledger_sqlite_open(struct ledger *l)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* it counts under a lock; refused once SQLite runs */
+    l->lite = alloc_zero(1, sizeof *l->lite);
+    /* SQLite gives names such as ":memory:" and "file:..." a meaning of their own. */
+    if (l->path[0] != '/' && strchr(l->path, ':')) {
+        char *here = alloc_printf("./%s", l->path);
+        free(l->path);
+        l->path = here;
+    }
+    enum status st = l->reader ? ST_OK : make(l);
+    return st == ST_OK ? connect_file(l) : st;
 }

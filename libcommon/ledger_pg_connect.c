@@ -1,0 +1,164 @@
+#include "ledger_pg_priv.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "diag.h"
+
+#define LOCKS_HINT "raise max_locks_per_transaction of the server, or make the batches smaller"
+
+/* libpq's texts have several lines, and a NUL for none. */
+static int first_line(const char *text)
+{
+    return (int)strcspn(text ? text : "", "\n");
+}
+
+enum status ledger_pg_failed(const struct ledger *l, PGresult *r)
+{
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    if (!text)
+        text = PQerrorMessage(l->db->c);
+    if (!state)
+        state = "";
+    if (PQstatus(l->db->c) != CONNECTION_OK)
+        diag_warn("%s: the connection to the database is lost: %.*s", l->path, first_line(text),
+                  text);
+    else if (!strcmp(state, "55P03"))
+        diag_warn("%s: another process has held the ledger for too long", l->path);
+    else if (!strcmp(state, "53100"))
+        diag_warn("%s: the disk of the database is full", l->path);
+    else
+        diag_warn("%s: %.*s", l->path, first_line(text), text);
+    if (!strcmp(state, "53200"))
+        diag_hint(LOCKS_HINT);
+    if (!strcmp(state, "42501"))
+        diag_hint("certline-unit(5) says what the role must be granted");
+    PQclear(r);
+    return ST_TEMP;
+}
+
+enum status ledger_pg_run(struct ledger *l, const char *sql)
+{
+    PGresult *r = PQexec(l->db->c, sql);
+    ExecStatusType how = PQresultStatus(r);
+    if (how != PGRES_COMMAND_OK && how != PGRES_TUPLES_OK)
+        return ledger_pg_failed(l, r);
+    PQclear(r);
+    return ST_OK;
+}
+
+/* A password in an URI would stand in the file, in messages and in the list of processes'
+ * arguments. */
+static enum status check_uri(const struct ledger *l)
+{
+    char *why = NULL;
+    PQconninfoOption *all = PQconninfoParse(l->path, &why);
+    enum status st = ST_OK;
+    if (!all) { /* libpq's reason quotes the URI, with a password that may be in it */
+        diag_warn("the ledger's URI is not one that libpq can read");
+        st = ST_USAGE;
+    }
+    for (const PQconninfoOption *o = all; st == ST_OK && o && o->keyword; o++)
+        if ((!strcmp(o->keyword, "password") || !strcmp(o->keyword, "sslpassword")) && o->val) {
+            diag_warn("the ledger's URI holds a password");
+            diag_hint("put it into ~/.pgpass, or a file that PGPASSFILE names, with mode 0600");
+            st = ST_USAGE;
+        }
+    PQconninfoFree(all);
+    PQfreemem(why);
+    return st;
+}
+
+/* The SQLSTATE in "SEVERITY:  STATE: message", which libpq gives no other way for what fails before
+ * the session starts. *text is moved behind it. */
+static int find_state(const char **text, char state[6])
+{
+    for (const char *p = *text; (p = strstr(p, ":  ")); p++) {
+        size_t n = 0;
+        while (n < 5 && (isupper((unsigned char)p[3 + n]) || isdigit((unsigned char)p[3 + n])))
+            n++;
+        if (n == 5 && p[8] == ':' && p[9] == ' ') {
+            memcpy(state, p + 3, 5);
+            state[5] = 0;
+            *text = p + 10;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What only a person can cure: 28 no such role or password, 3D no such database, 42 not allowed. */
+static enum status cannot_connect(struct ledger *l)
+{
+    char state[6] = "";
+    const char *text = PQerrorMessage(l->db->c);
+    find_state(&text, state);
+    diag_warn("%s: %.*s", l->path, first_line(text), text);
+    if (!strncmp(state, "3D", 2))
+        diag_hint("make it with createdb --encoding=UTF8 --template=template0");
+    return !strncmp(state, "28", 2) || !strncmp(state, "3D", 2) || !strncmp(state, "42", 2)
+               ? ST_USAGE
+               : ST_TEMP;
+}
+
+/* Statements are prepared once, for tables that start empty: their plans must not depend on that.
+ */
+static const char session[] =
+    "SET search_path = certline, pg_temp; SET lock_timeout = '30s'; SET statement_timeout = 0;"
+    "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET client_min_messages = error;"
+    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local');";
+
+/* Fields: encoding, fsync, whether it is a standby. */
+static enum status check_server(struct ledger *l)
+{
+    PGresult *r = PQexec(l->db->c, "SELECT current_setting('server_encoding'),"
+                                   " current_setting('fsync'), pg_is_in_recovery()");
+    enum status st = ST_OK;
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        return ledger_pg_failed(l, r);
+    if (strcmp(PQgetvalue(r, 0, 0), "UTF8")) {
+        diag_warn("%s: the database's encoding is %s, not UTF8", l->path, PQgetvalue(r, 0, 0));
+        diag_hint("make it with createdb --encoding=UTF8 --template=template0");
+        st = ST_USAGE;
+    } else if (!l->reader && strcmp(PQgetvalue(r, 0, 1), "on")) {
+        diag_warn("%s: the server runs with fsync off: what it confirms can be lost", l->path);
+        st = ST_USAGE;
+    } else if (!l->reader && *PQgetvalue(r, 0, 2) == 't') {
+        diag_warn("%s: the server is a standby, which takes no entries", l->path);
+        st = ST_TEMP;
+    }
+    PQclear(r);
+    return st;
+}
+
+enum status ledger_pg_connect(struct ledger *l)
+{
+    /* The URI has the last word on what stands before it. */
+    const char *const key[] = {"connect_timeout", "tcp_user_timeout", "fallback_application_name",
+                               "dbname",          "client_encoding",  NULL};
+    const char *const value[] = {"10", "30000", diag_name(), l->path, "UTF8", NULL};
+    struct ledger_db *db = l->db;
+    enum status st = check_uri(l);
+    if (st != ST_OK)
+        return st;
+    PQfinish(db->c);
+    db->c = PQconnectdbParams(key, value, 1);
+    if (!db->c)
+        diag_exit(ST_TEMP, "out of memory");
+    if (PQstatus(db->c) != CONNECTION_OK) {
+        PQsetErrorVerbosity(db->c, PQERRORS_VERBOSE); /* says the SQLSTATE */
+        PQreset(db->c);
+        PQsetErrorVerbosity(db->c, PQERRORS_DEFAULT);
+    }
+    if (PQstatus(db->c) != CONNECTION_OK)
+        return cannot_connect(l);
+    db->session++;
+    st = ledger_pg_run(l, session);
+    return st == ST_OK ? check_server(l) : st;
+}
