@@ -94,8 +94,36 @@ int csr_pop(const struct csr *c, char why[X509_WHY])
                : WHY("the signature of the request does not match its key");
 }
 
+/* Beside the attribute that stands at `list`, in the order of a SET. PrintableString where it fits,
+ * as RFC 2985 asks for. */
+static void put_challenge(const char *challenge, size_t list, struct buf *out)
+{
+    static const unsigned char oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 7};
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                " '()+,-./:=?";
+    struct buf own = {0}, other = {0};
+    size_t n = strlen(challenge);
+    x509_put(&own, strspn(challenge, plain) == n ? 0x13 : 0x0c, challenge, n);
+    x509_wrap(&own, 0, 0x31);
+    x509_put(&other, 0x06, oid, sizeof oid);
+    buf_put(&other, own.d, own.n);
+    x509_wrap(&other, 0, 0x30);
+    buf_reset(&own);
+    buf_put(&own, other.d, other.n);
+    buf_reset(&other);
+    buf_put(&other, out->d + list, out->n - list);
+    size_t least = own.n < other.n ? own.n : other.n;
+    int first = other.n && memcmp(own.d, other.d, least) < 0;
+    out->n = list;
+    buf_put(out, first ? own.d : other.d, first ? own.n : other.n);
+    buf_put(out, first ? other.d : own.d, first ? other.n : own.n);
+    buf_wipe(&own);
+    buf_free(&other);
+}
+
 /* CertificationRequestInfo, section 4.1 */
-static void put_info(struct span spki, struct span subject, struct span extensions, struct buf *out)
+static void put_info(struct span spki, struct span subject, struct span extensions,
+                     const char *challenge, struct buf *out)
 {
     static const unsigned char v1[] = {2, 1, 0};
     size_t start = out->n, list;
@@ -111,17 +139,20 @@ static void put_info(struct span spki, struct span subject, struct span extensio
         x509_put(out, 0x31, extensions.p, extensions.n);
         x509_wrap(out, list, 0x30);
     }
+    if (challenge)
+        put_challenge(challenge, list, out);
     x509_wrap(out, list, 0xa0);
     x509_wrap(out, start, 0x30);
 }
 
-enum status csr_make(struct signer *s, struct span subject, struct span extensions, struct buf *out)
+enum status csr_make(struct signer *s, struct span subject, struct span extensions,
+                     const char *challenge, struct buf *out)
 {
     struct buf alg = {0}, sig = {0};
     size_t start = out->n;
     struct span spki;
     spki.p = signer_spki(s, &spki.n);
-    put_info(spki, subject, extensions, out);
+    put_info(spki, subject, extensions, challenge, out);
     enum status st = signer_sign(s, out->d + start, out->n - start, &sig);
     signer_algorithm(s, 0, &alg);
     if (st == ST_OK)
@@ -140,7 +171,7 @@ int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct s
     struct span alg = x509_sigalg_of(key);
     struct buf sig = {0};
     assert(alg.n);
-    put_info(spki, subject, extensions, out);
+    put_info(spki, subject, extensions, NULL, out);
     int ok = x509_sign(key, alg, (struct span){out->d + start, out->n - start}, &sig);
     if (ok)
         x509_seal(out, start, alg, buf_span(&sig));

@@ -20,9 +20,11 @@ int csr_view(struct span der, struct csr *out, char why[X509_WHY]);
 /* Proof of possession, over the original octets: 1; 0 with `why` set (bad signature, bad key, an
  * algorithm weaker than SHA-256). */
 int csr_pop(const struct csr *c, char why[X509_WHY]);
-/* Makes one: subject DER, extensions DER (SEQUENCE OF Extension) or empty. Appends the DER. */
+/* Makes one: subject DER, extensions DER (SEQUENCE OF Extension) or empty, challenge: the
+ * challengePassword (RFC 2985, 5.4.1; UTF-8, 1 to 255 octets, a secret) or NULL. Appends the DER.
+ */
 enum status csr_make(struct signer *s, struct span subject, struct span extensions,
-                     struct buf *out);
+                     const char *challenge, struct buf *out);
 /* The same with a key that no signer holds yet, because it was just made: of P-256, P-384, RSA or
  * Ed25519, its SubjectPublicKeyInfo beside it. 0: OpenSSL would not sign. */
 int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct span extensions,

@@ -50,7 +50,7 @@ enum status enroll_put(const struct enroll_form *f, struct signer *s, struct buf
         put_public_key(f->subject, spki, out);
         return ST_OK;
     }
-    enum status st = csr_make(s, f->subject, f->extensions, &der);
+    enum status st = csr_make(s, f->subject, f->extensions, NULL, &der);
     if (st == ST_OK)
         pem_put(out, "CERTIFICATE REQUEST", der.d, der.n);
     buf_free(&der);
