@@ -154,6 +154,18 @@ static int chain_read(struct unit *u)
                                    : neighbours_read(u, own->conf.chain);
 }
 
+/* A database's URI is no path beside the file. attach has runs that a file lock guards, and a line
+ * of its own. */
+static int ledger_read(struct unit *u)
+{
+    const struct cfg_node *at = unit_at(u, "ledger");
+    u->ledger_path = unit_own(u)->conf.ledger;
+    if (!u->ledger_path || !ledger_is_database(cfg_text(at)))
+        return 1;
+    u->ledger_path = cfg_text(at);
+    return u->role != PATH_ATTACH || cfg_bad(u->cfg, at, "attach keeps its ledger in a file");
+}
+
 enum status unit_config_read(struct unit *u, const char *path)
 {
     struct unit_conf *conf = &unit_own(u)->conf;
@@ -173,10 +185,9 @@ enum status unit_config_read(struct unit *u, const char *path)
     u->ask_again = conf->ask_again;
     u->head_every = conf->head_every;
     u->head_path = conf->head;
-    u->ledger_path = conf->ledger;
     u->lots_path = conf->lots;
     u->profiles_path = conf->profiles;
-    return issuer_read(u) && chain_read(u) ? ST_OK : ST_USAGE;
+    return ledger_read(u) && issuer_read(u) && chain_read(u) ? ST_OK : ST_USAGE;
 }
 
 enum status unit_role_read(const char *path, enum path_role *role, int *direct)
