@@ -375,6 +375,19 @@ denies() {
     [ -z "$output" ]
 }
 
+@test "the example of the manual is a file and a list" {
+    local man="$BATS_TEST_DIRNAME/../man/certline-lots.5"
+    sed -n '/^owners:/,/^\.Ed/p' "$man" | grep -v '^\.Ed' >lots.yaml
+    sed -n '/^serial,model$/,/^\.Ed/p' "$man" | grep -v '^\.Ed' >devices.csv
+    run -0 lot-test names lots.yaml pumps SN-0001 SN-0002
+    [ "${lines[0]}" = 'serialNumber=SN-0001,CN=XR-9 pump,O=ABC,C=JP dns:SN-0001.abc.example uri:urn:abc:XR-9:SN-0001' ]
+    allows abc 'serialNumber=SN-0001,CN=XR-9 pump,O=ABC,C=JP' dns:SN-0001.abc.example uri:urn:abc:XR-9:SN-0001
+    run -0 lot-test names lots.yaml meters M000123
+    [ "$output" = serialNumber=M000123,O=Acme ]
+    run -0 lot-test open lots.yaml meters 1793800000 attach-7
+    [ "$output" = 'open, approve=0 quota=-1, allowed' ]
+}
+
 # bats test_tags=measure
 @test "a list of a million devices opens in a moment, in 12 octets a device" {
     lots
