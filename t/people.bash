@@ -26,10 +26,18 @@ people_line() { # FOLDER
     people_lots
     sed -i 's/lots: \[.*\]/lots: [two, one, named, few, fewer, free, listed]/' "$LINE/etc/ca-sign.yaml"
     echo 'ask-again: 1s' >>"$LINE/etc/ra-approve.yaml"
+    cp -a "$LINE/etc" "$LINE/etc.kept"
     line_keep empty
 }
+# Ledgers and configurations as they were kept.
+people_restore() { # NAME
+    line_restore "$1"
+    MODULE=$(lab_module)
+    rm -rf "$LINE/etc"
+    cp -a "$LINE/etc.kept" "$LINE/etc"
+}
 
-# The options that say who decides.
+# The options that say who decides; MODULE is line_tokens's.
 person() { # NAME [CERTIFICATE]
     printf '%s\n' --key "$(line_uri people "$1")" --certificate "$PKI/${2-$1}.pem"
 }
@@ -48,7 +56,8 @@ asks() { # LOT ID...
     shift
     for id; do
         line_request "$id"
-    done | line "$lot"
+    done >requests.pem
+    line "$lot" <requests.pem # one message: all of it is there to be read
 }
 # The ID of what waits alone, or of the last that waits.
 waiting() { ra-approve --list | tail -n 1 | cut -f 1; }

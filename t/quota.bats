@@ -11,8 +11,7 @@ setup() {
     . "$BATS_TEST_DIRNAME/line.bash"
     . "$BATS_TEST_DIRNAME/people.bash"
     cd "$BATS_TEST_TMPDIR" || return
-    line_restore empty
-    people_lots
+    people_restore empty
 }
 
 @test "the requests that fit go through, and each that does not is refused with its own sentence" {
