@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "clock.h"
 #include "crl.h"
 #include "diag.h"
@@ -129,18 +130,22 @@ static void report(const struct revoke_job *j)
         diag_hint("crl-make makes the CRL that says so");
 }
 
-/* A number, since a "y" is typed too easily. */
-static int asked(size_t n)
+/* A number, since a "y" is typed too easily. -1: there is nobody to ask. */
+static int asked(const struct revoke_job *j)
 {
-    char question[200], answer[32] = "", wanted[32];
+    char shown[400], answer[32] = "", wanted[32];
     int fd = isatty(STDERR_FILENO) ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
     if (fd < 0)
         return -1;
-    snprintf(question, sizeof question,
-             "%zu certificate%s will be revoked, for ever; type their number to go on: ", n,
-             n == 1 ? "" : "s");
-    snprintf(wanted, sizeof wanted, "%zu\n", n);
-    io_write(fd, question, strlen(question));
+    const char *device = j->r->allow_new_key ? j->r->device : NULL;
+    char *question = alloc_printf(
+        "%zu certificate%s will be revoked, for ever%s%s%s; type their number to go on: ", j->fresh,
+        j->fresh == 1 ? "" : "s", device ? ", and one new key allowed for device \"" : "",
+        device ? device : "", device ? "\"" : "");
+    diag_escape(question, shown, sizeof shown);
+    free(question);
+    snprintf(wanted, sizeof wanted, "%zu\n", j->fresh);
+    io_write(fd, shown, strlen(shown));
     ssize_t got = read(fd, answer, sizeof answer - 1);
     close(fd);
     return got > 0 && !strcmp(answer, wanted);
@@ -157,7 +162,7 @@ static enum status confirm(struct revoke_job *j, size_t *n)
     *n = j->fresh;
     if (st != ST_OK || (!j->fresh && !j->r->allow_new_key))
         return st;
-    int yes = asked(j->fresh);
+    int yes = asked(j);
     if (yes < 0) {
         diag_warn("%zu certificate%s would be revoked: nobody has said yes to that number",
                   j->fresh, j->fresh == 1 ? "" : "s");

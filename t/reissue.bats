@@ -138,13 +138,14 @@ A1|short|rule reissue: renewal of profile short" ]
     new_key A1
     issue A1 anew >second.pem
     # the same device asks by a stricter rule under the name of the same profile
-    sed -i 's/{name: anew, preset: tls-client, reissue: always}/{name: anew, preset: tls-client}/' "$LAB/etc/rules.yaml"
+    sed 's/, reissue: always}/}/' "$LAB/etc/rules.yaml" >"$LAB/etc/strict.yaml"
+    sed 's/rules.yaml/strict.yaml/' "$CA" >"$LAB/etc/strict-ca.yaml"
+    CA=$LAB/etc/strict-ca.yaml
     revoke --count 1 second.pem
     new_key A1
     refused A1 anew "device \"A1\" already has a certificate for another key, valid to $(ledger "select strftime('%Y-%m-%dT%H:%M:%SZ', min(status), 'unixepoch') from entry where kind = 12")"
     revoke --count 1 first.pem
     served A1 anew
-    sed -i 's/{name: anew, preset: tls-client}/{name: anew, preset: tls-client, reissue: always}/' "$LAB/etc/rules.yaml"
 }
 
 @test "reissue: never tells whether the certificate is good, was revoked or has expired" {

@@ -259,6 +259,14 @@ at_terminal() { # TYPED OPTION...
     [ "$(revoked)" -eq 2 ]
 }
 
+@test "a terminal is told of the new key that is allowed" {
+    run -0 at_terminal 1 --device A2 --allow-new-key
+    [[ $output == *'1 certificate will be revoked, for ever, and one new key allowed for device "A2"; type their number to go on: '* ]]
+    [[ $output == *'ca-revoke: device "A2" allowed one new key'* ]]
+    [ "$(ledger "select owner, profile, device, cast(data as text) from entry where kind = 22")" = \
+        "Lab|tls-client|A2|$(id -un): a test" ]
+}
+
 @test "at a terminal any other answer is no" {
     local answer
     for answer in y '' 3 22; do
