@@ -1,0 +1,438 @@
+# The audit: signed heads, and what is found of what was done to a ledger.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    . "$BATS_TEST_DIRNAME/line.bash"
+    line_build forge && line_make "$BATS_FILE_TMPDIR/line" || return
+    cd "$BATS_FILE_TMPDIR" || return
+    local unit id
+    for unit in attach verify-unit ra-approve ca-sign; do
+        echo "head: ../var/$unit.heads" >>"$LINE/etc/$unit.yaml"
+    done
+    for id in T1 T2 X1; do
+        line_request $id
+    done >first.pem
+    for id in T3 T4; do
+        line_request $id
+    done >second.pem
+    line strict <first.pem >first.out 2>/dev/null || [ $? -eq 1 ]
+    line_keep one
+    line strict <second.pem >second.out
+    line_keep two
+}
+
+setup() {
+    . "$BATS_TEST_DIRNAME/line.bash"
+    cd "$BATS_TEST_TMPDIR" || return
+    line_restore two
+}
+
+audit() { ledger -c "$LINE/etc/$1.yaml" "${@:2}"; } # UNIT OPTION...
+sql() { sqlite3 "$LINE/var/$1.db" "$2"; }           # UNIT SQL
+# edit UNIT SQL: without the triggers, and nothing else
+edit() {
+    sql "$1" "DROP TRIGGER entry_update; DROP TRIGGER entry_delete; $2"
+}
+# rebuild UNIT SQL...: then all hashes are computed anew
+rebuild() {
+    python3 "$TOP/t/rehash.py" "$LINE/var/$1.db" "${@:2}"
+}
+# whole UNIT [OPTION...]: nothing is found
+whole() {
+    run -0 --separate-stderr audit "$1" --verify "${@:2}"
+    [ -z "$stderr" ] && [[ $output == *"problems: 0"* ]]
+}
+# found UNIT PATTERN [OPTION...]: --verify ends with 1 and a line that is like this
+found() {
+    local line
+    run -1 --separate-stderr audit "$1" --verify "${@:3}"
+    [[ $output != *"problems: 0"* ]] || return
+    # shellcheck disable=SC2053,SC2154 # a pattern; bats sets stderr_lines
+    for line in "${stderr_lines[@]}"; do
+        [[ $line == "ledger: "$2 ]] && return
+    done
+    printf 'wanted: %s\n' "$2" "$stderr"
+    return 1
+}
+head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
+
+# --- heads ---
+
+@test "the ledger of every unit is whole, and covered to its end" {
+    local unit
+    for unit in attach verify-unit ra-approve ca-sign; do
+        whole $unit
+        [[ $output == *"not covered: 0"* ]]
+        [[ $output == *"hash links: $(line_entries $unit | awk -v h="$(head_ids $unit | wc -l)" '{ print $1 + h }') in "* ]]
+        whole $unit --heads "$LINE/var/$unit.heads"
+    done
+}
+
+@test "a run in which nothing is recorded signs nothing" {
+    local before
+    before=$(head_ids verify-unit)
+    run -5 verify-unit </dev/null
+    run -3 verify-unit <<<rubbish
+    [ "$(head_ids verify-unit)" = "$before" ]
+}
+
+@test "a head is a CMS message that openssl opens, and names the one before it" {
+    local newest before
+    audit ca-sign --head >head.pem
+    openssl cms -verify -inform PEM -in head.pem -CAfile "$PKI/root.pem" -purpose any -out content.der
+    openssl asn1parse -inform DER -in content.der >parsed
+    newest=$(sql ca-sign 'select lower(hex(digest_out)) from entry where kind = 21 order by id desc limit 1')
+    before=$(sql ca-sign 'select hex(digest_out) from entry where kind = 21 order by id desc limit 1 offset 1')
+    [ "$(openssl cms -cmsout -in head.pem -inform PEM -outform DER | sha256sum | cut -d' ' -f1)" = "$newest" ]
+    grep -q "UTF8STRING *:Device CA" parsed
+    grep -q "OCTET STRING *\[HEX DUMP\]:$before" parsed
+}
+
+@test "a unit signs while it waits for messages" {
+    line_restore one
+    echo 'head-every: 1s' >"$BATS_TEST_TMPDIR/every"
+    cat "$LINE/etc/verify-unit.yaml" "$BATS_TEST_TMPDIR/every" >"$LINE/etc/often.yaml"
+    local n i
+    n=$(head_ids verify-unit | wc -l)
+    attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
+    mkfifo in
+    VERIFY_YAML=often verify-unit <in >out.pem &
+    local pid=$!
+    exec 7>in
+    cat up.pem >&7
+    for i in {1..60}; do
+        [ "$(head_ids verify-unit | wc -l)" -le "$n" ] || break
+        sleep 0.1
+    done
+    [ "$(head_ids verify-unit | wc -l)" -eq $((n + 1)) ]
+    kill -0 $pid
+    exec 7>&-
+    wait $pid
+    [ "$(head_ids verify-unit | wc -l)" -eq $((n + 1)) ]
+    whole verify-unit
+}
+
+@test "the next head covers what a unit that was killed left behind" {
+    local i pid
+    attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
+    mkfifo in
+    bash -c 'exec verify-unit -c "$1"' - "$LINE/etc/verify-unit.yaml" <in >out.pem &
+    pid=$!
+    exec 7>in
+    cat up.pem >&7
+    for i in {1..100}; do
+        grep -q END out.pem && break
+        sleep 0.1
+    done
+    kill -9 $pid
+    exec 7>&-
+    wait $pid || true
+    whole verify-unit
+    [[ $output == *"not covered: "[1-9]* ]]
+    verify-unit <up.pem >again.pem
+    cmp out.pem again.pem
+    whole verify-unit
+    [[ $output == *"not covered: 0"* ]]
+}
+
+@test "processes that share a ledger make one chain of heads" {
+    local i pids=()
+    line_restore one
+    for i in 1 2 3 4; do
+        line_request "P$i" >"$i.pem"
+    done
+    for i in 1 2 3 4; do
+        attach --lot open <"$i.pem" >"$i.up" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    whole attach --heads "$LINE/var/attach.heads"
+    [[ $output == *"not covered: 0"* ]]
+}
+
+@test "a file of heads that cannot be written ends the unit with 4, and its messages are out" {
+    sed 's|^head: .*|head: /dev/full|' "$LINE/etc/verify-unit.yaml" >"$LINE/etc/full.yaml"
+    attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
+    VERIFY_YAML=full run -4 --separate-stderr verify-unit <up.pem
+    [ "$stderr" = "verify-unit: /dev/full: No space left on device" ]
+    [[ $output == *END\ CMS* ]]
+    whole verify-unit
+}
+
+@test "what was signed stays good when certificates have ended" {
+    export CERTLINE_CLOCK=4102444800
+    run -0 audit ca-sign --verify
+    [[ $output == *"problems: 0"* ]]
+}
+
+@test "a unit that was revoked: what it signed before stays good, what after is found" {
+    local now
+    now=$(date +%s)
+    for when in "$((now - 86400)) 1" "$((now + 86400)) 0"; do
+        rm -rf "$PKI/ca.root"
+        CERTLINE=$(date -u -d "@${when% *}" +%Y%m%d%H%M%SZ)
+        pki_crl root crl.pem -revoke attach
+        # the date of the revocation is when openssl was told: rewritten in its index
+        sed -i "s/^R\t\([^\t]*\)\t[^\t]*/R\t\1\t${CERTLINE:2}/" "$PKI/ca.root/index"
+        pki_crl root crl.pem
+        cat "$LINE/etc/ca-sign.yaml" >"$LINE/etc/revoked.yaml"
+        echo 'crl: ../pki/crl.pem' >>"$LINE/etc/revoked.yaml"
+        run "-${when#* }" --separate-stderr audit revoked --verify
+        [ "${when#* }" = 0 ] || [[ $stderr == *"layer 3 (attach): certificate of attach-1 was revoked "* ]]
+    done
+    rm -rf "$PKI/ca.root"
+}
+
+# --- what is found in the chains ---
+
+@test "an entry that was removed is named" {
+    edit ra-approve 'DELETE FROM entry WHERE id = 4'
+    found ra-approve '*: entry 4: missing'
+}
+
+@test "an entry that was altered is named" {
+    edit ca-sign "UPDATE entry SET device = 'T9' WHERE id = (SELECT min(id) FROM entry WHERE kind = 12)"
+    found ca-sign "*: entry $(sql ca-sign 'select min(id) from entry where kind = 12'): its hash does not fit the chain"
+}
+
+@test "an entry that was put in is named" {
+    edit verify-unit 'INSERT INTO entry SELECT (SELECT max(id) + 1 FROM entry), time, kind, tid, run, part, unit, owner, lot,
+        profile, device, key, serial, digest_in, digest_out, status, note, writer, n, hash, data FROM entry WHERE id = 1'
+    found verify-unit "*: entry $(sql verify-unit 'select max(id) from entry'): its number in the chain is wrong"
+}
+
+@test "entries that changed places are named" {
+    edit verify-unit 'UPDATE entry SET id = -1 WHERE id = 1; UPDATE entry SET id = 1 WHERE id = 2; UPDATE entry SET id = 2 WHERE id = -1'
+    found verify-unit '*: entry 1: *'
+}
+
+# --- what is found by the heads, all hashes being computed anew ---
+
+# covers UNIT N: "A to B", what the N-th head covers
+covers() {
+    sql "$1" "SELECT (ifnull(lag(status) OVER (ORDER BY id), 0) + 1) || ' to ' || status FROM entry WHERE kind = 21" | sed -n "$2p"
+}
+
+@test "computing all hashes anew without a change leaves the ledger whole" {
+    local unit
+    for unit in attach verify-unit ra-approve ca-sign; do
+        rebuild $unit
+        whole $unit
+    done
+}
+
+@test "an entry that was removed and the hashes computed anew: the head of that time does not fit" {
+    rebuild attach "DELETE FROM entry WHERE kind = 8"
+    found attach "*: entry *: the head signed * which is missing: of the entries * some were removed"
+}
+
+@test "an entry that was altered and the hashes computed anew: the head of that time does not fit" {
+    local id at
+    id=$(head_ids attach | sed -n 1p)
+    at=$(covers attach 1)
+    rebuild attach "UPDATE entry SET note = 'all was well' WHERE kind = 4 AND id <= 10 * $id"
+    found attach "*: entry $id: the head signed * does not fit the chain of writer 1: of the entries $at some were altered since"
+}
+
+@test "an entry that was put in and the hashes computed anew: the head of that time does not fit" {
+    rebuild verify-unit 'INSERT INTO entry SELECT 15, time, kind, tid, run, part, unit, owner, lot, profile, device, key,
+        serial, digest_in, digest_out, status, note, writer, 0, hash, data FROM entry WHERE id = 10'
+    found verify-unit "*: entry *: the head signed *"
+}
+
+@test "entries that changed places and the hashes computed anew: the head of that time does not fit" {
+    rebuild attach 'UPDATE entry SET id = 15 WHERE id = 30'
+    found attach "*: entry *: the head signed * some were altered since"
+}
+
+@test "an end that was cut off ahead of the head that covers it is found" {
+    local last
+    last=$(head_ids verify-unit | tail -n 1)
+    rebuild verify-unit "DELETE FROM entry WHERE id >= 10 * $((last - 1)) AND kind <> 21"
+    found verify-unit "*: entry *: *"
+}
+
+@test "an end that was cut off with its heads is found by the heads that were kept elsewhere" {
+    local first second
+    first=$(head_ids ca-sign | sed -n 1p)
+    second=$(sql ca-sign 'select max(status) from entry where kind = 21')
+    rebuild ca-sign "DELETE FROM entry WHERE id > 10 * $first"
+    whole ca-sign
+    found ca-sign "*ca-sign.heads:*: the head signed * covers entries to $second, but the ledger ends at entry $first: its end was cut off" \
+        --heads "$LINE/var/ca-sign.heads"
+}
+
+@test "an end that was cut off and grew again is found by the heads that were kept elsewhere" {
+    cp "$LINE/var/verify-unit.heads" kept
+    line_restore one
+    attach --lot open <"$BATS_FILE_TMPDIR/second.pem" | line_middle >/dev/null
+    whole verify-unit
+    found verify-unit "kept:*: the head signed *, which covers entries to *, is not in the ledger: *" --heads kept
+}
+
+@test "an older copy of the whole ledger is found by the heads that were kept elsewhere" {
+    cp "$LINE/var/attach.heads" kept
+    line_restore one
+    whole attach
+    found attach "kept:*: *its end was cut off" --heads kept
+}
+
+@test "entries of another ledger in place of its own are found" {
+    line_keep mine
+    line_restore empty
+    line strict <"$BATS_FILE_TMPDIR/second.pem" >/dev/null
+    cp "$LINE/var/verify-unit.db" other.db
+    line_restore mine
+    rebuild verify-unit "attach $PWD/other.db" 'UPDATE entry SET (tid, key, digest_in, digest_out, data) =
+        (SELECT tid, key, digest_in, digest_out, data FROM other.entry WHERE id = 1) WHERE id = 10'
+    found verify-unit "*: entry *: the head signed *"
+}
+
+@test "the ledger of another unit is not taken for this one's: 2" {
+    cp "$LINE/var/ra-approve.db" "$LINE/var/verify-unit.db"
+    run -2 --separate-stderr audit verify-unit --verify
+    [[ $stderr == *'the ledger of unit "ra-approve-1", not of "verify-unit-1"' ]]
+}
+
+@test "a head in place of which stands one of another unit is found" {
+    rebuild verify-unit "attach $LINE/var/ra-approve.db" "UPDATE entry SET (digest_out, data) =
+        (SELECT digest_out, data FROM other.entry WHERE kind = 21 LIMIT 1) WHERE id = 10 * $(head_ids verify-unit | tail -n 1)"
+    found verify-unit "*: entry $(head_ids verify-unit | tail -n 1): a head of the ra-approve ra-approve-1, not of this unit"
+}
+
+@test "a head in place of which stands another of this unit's is found" {
+    local last
+    last=$(head_ids verify-unit | tail -n 1)
+    rebuild verify-unit "UPDATE entry SET (digest_out, data, key, status) =
+        (SELECT digest_out, data, key, status FROM entry WHERE kind = 21 ORDER BY id LIMIT 1) WHERE id = 10 * $last"
+    found verify-unit "*: entry $last: a head that does not follow the one in entry *: heads between them were removed or put in"
+}
+
+@test "a head that was altered is found" {
+    local last
+    last=$(head_ids verify-unit | tail -n 1)
+    sql verify-unit "select hex(data) from entry where id = $last" | xxd -r -p >head.der
+    forge pem CMS <head.der | forge edit '1/0/2/1/0/0/4 body 7f' >bad.pem
+    rebuild verify-unit "UPDATE entry SET data = x'$(openssl cms -cmsout -inform PEM -in bad.pem -outform DER | xxd -p | tr -d '\n')'
+        WHERE id = 10 * $last"
+    found verify-unit "*: entry $last: the signed attributes do not match content and signer (verify-unit-1)"
+}
+
+@test "a head that was taken out is found by the next one" {
+    local first
+    first=$(head_ids verify-unit | sed -n 1p)
+    rebuild verify-unit "DELETE FROM entry WHERE id = 10 * $first"
+    found verify-unit "*: entry *: a head that names one before it, which is missing"
+}
+
+@test "a ledger without any head is not believed" {
+    rebuild verify-unit 'DELETE FROM entry WHERE kind = 21'
+    found verify-unit '*: no signed head covers it'
+}
+
+# --- what is found in the messages, behind the last head ---
+
+# uncovered: the last run of the line, and no head for it
+uncovered() {
+    local unit
+    for unit in attach verify-unit ra-approve ca-sign; do
+        rebuild $unit "DELETE FROM entry WHERE kind = 21 AND id > 10 * $(head_ids $unit | sed -n 1p)"
+        whole $unit
+    done
+}
+
+@test "a message that another was put in place of is named" {
+    uncovered
+    local id
+    id=$(sql verify-unit 'select max(id) from entry where kind = 9')
+    rebuild verify-unit "UPDATE entry SET data = (SELECT data FROM entry WHERE kind = 9 ORDER BY id LIMIT 1) WHERE id = 10 * $id"
+    found verify-unit "*: entry $id: not the message whose digest is recorded"
+}
+
+@test "a message that was altered, and its digest with it, is named with the layer" {
+    uncovered
+    local id
+    id=$(sql ca-sign 'select max(id) from entry where kind = 13')
+    sql ca-sign "select hex(data) from entry where id = $id" | xxd -r -p >m.der
+    # the device's name in attach's layer, three deep
+    perl -0777 -pe 's/T4/T5/g' m.der >bad.der
+    rebuild ca-sign "UPDATE entry SET data = x'$(xxd -p bad.der | tr -d '\n')',
+        digest_in = x'$(sha256sum bad.der | cut -d' ' -f1)' WHERE id = 10 * $id"
+    found ca-sign "*: entry $id: layer 1 (ra-approve): the signed attributes do not match content and signer (ra-approve-1)"
+}
+
+@test "a certificate in place of another is named" {
+    uncovered
+    local id
+    id=$(sql ca-sign 'select max(id) from entry where kind = 12')
+    rebuild ca-sign "UPDATE entry SET data = (SELECT data FROM entry WHERE kind = 12 ORDER BY id LIMIT 1) WHERE id = 10 * $id"
+    found ca-sign "*: entry $id: the certificate is not the one recorded"
+}
+
+@test "a certificate that the CA did not sign is named" {
+    uncovered
+    local id
+    id=$(sql ca-sign 'select max(id) from entry where kind = 12')
+    sql ca-sign "select hex(data) from entry where id = $id" | xxd -r -p >c.der
+    # the last octet of the signature
+    perl -0777 -pe 's/(.)\z/chr(ord($1) ^ 1)/se' c.der >bad.der
+    rebuild ca-sign "UPDATE entry SET data = x'$(xxd -p bad.der | tr -d '\n')' WHERE id = 10 * $id"
+    found ca-sign "*: entry $id: a certificate that its issuer did not sign"
+}
+
+@test "a message under another unit's name, lot or transaction is named" {
+    uncovered
+    local id
+    id=$(sql ra-approve 'select max(id) from entry where kind = 9')
+    line_keep uncovered
+    rebuild ra-approve "UPDATE entry SET unit = 'attach-2' WHERE id = 10 * $id"
+    found ra-approve "*: entry $id: recorded as of attach-2, but signed by attach-1"
+    line_restore uncovered
+    rebuild ra-approve "UPDATE entry SET lot = 'L7' WHERE id = 10 * $id"
+    found ra-approve "*: entry $id: recorded for another lot or profile than the message names"
+    line_restore uncovered
+    rebuild ra-approve "UPDATE entry SET tid = randomblob(16) WHERE id = 10 * $id"
+    found ra-approve "*: entry $id: recorded under another transactionId"
+}
+
+@test "a message that another unit of this kind signed is named" {
+    uncovered
+    local id
+    id=$(sql ra-approve 'select max(id) from entry where kind = 9')
+    rebuild ra-approve "attach $LINE/var/verify-unit.db" "UPDATE entry SET (digest_out, data) =
+        (SELECT digest_out, data FROM other.entry WHERE kind = 9 ORDER BY id DESC LIMIT 1) WHERE id = 10 * $id"
+    found ra-approve "*: entry $id: layer 1 (ra-approve): signed by verify-unit-1, whose role is verify-unit, not ra-approve"
+}
+
+# --- reading ---
+
+@test "reading needs no token and writes nothing" {
+    local before
+    before=$(sha256sum "$LINE/var/ca-sign.db")
+    mv "$LINE/tokens" "$LINE/tokens.away"
+    run -0 audit ca-sign --verify
+    run -0 audit ca-sign --list
+    run -0 audit ca-sign --head
+    mv "$LINE/tokens.away" "$LINE/tokens"
+    [ "$(sha256sum "$LINE/var/ca-sign.db")" = "$before" ]
+}
+
+@test "a ledger that is not there, or none, ends --verify with 4 or 2" {
+    mv "$LINE/var/ca-sign.db" gone
+    run --separate-stderr audit ca-sign --verify
+    [ "$status" -eq 4 ] || [ "$status" -eq 2 ]
+    [ ! -e "$LINE/var/ca-sign.db" ]
+    echo nonsense >"$LINE/var/ca-sign.db"
+    run -2 --separate-stderr audit ca-sign --verify
+    [[ $stderr == *": not a ledger" ]]
+}
+
+@test "a file of heads that is empty, or none, is told" {
+    : >empty
+    found verify-unit "empty: no signed head in it" --heads empty
+    run -4 --separate-stderr audit verify-unit --verify --heads missing
+    [ "$stderr" = "ledger: missing: No such file or directory" ]
+    printf -- '-----BEGIN CMS-----\nAAAA\n' >cut
+    found verify-unit "cut:1: truncated*" --heads cut
+    found verify-unit "*root.pem:*: not *" --heads "$PKI/root.pem"
+}
