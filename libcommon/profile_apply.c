@@ -105,7 +105,7 @@ static int make_validity(const struct profile *p, const struct x509_cert *issuer
         out->not_after = X509_TIME_MAX;
     if (out->not_after <= now)
         return REFUSE(FAIL_INTERNAL_CA, "the validity of profile %s has ended", p->t.name);
-    /* A date that the profile names stands: an IDevID outlives its CA (IEEE 802.1AR, 8.7). */
+    /* A date that the profile names stands: an IDevID outlives its CA (IEEE 802.1AR-2018, 8). */
     if (!issuer || p->until || out->not_after <= issuer->not_after)
         return 1;
     clock_format(out->not_after, wanted);

@@ -8,7 +8,7 @@ PID=1.3.6.1.4.1.37244.2.2
 setup_file() {
     cd "$BATS_TEST_DIRNAME/.." || return
     local build=${BUILD:-build}
-    make -s BUILD="$build" "$build/t/profile-test" "$build/bin/csr-make"
+    make -s BUILD="$build" all "$build/t/profile-test"
     PATH=$(realpath "$build")/t:$(realpath "$build")/bin:$PATH
     READ=$PWD/t/read-certificate.py
     export PATH READ
@@ -238,6 +238,28 @@ matter-dac line - never 0
 idevid-tpm line - never 0
 ldevid line - renewal 5184000
 opc-ua line - never 0' ]
+}
+
+@test "ca-sign makes a PAA, its PAI and a DAC, and refuses a DAC of another vendor" {
+    local ca
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    mkdir lab
+    lab_use "$PWD/lab"
+    lab_tokens
+    for ca in paa pai; do
+        lab_ca_config $ca
+        hsm-keygen "$(lab_uri hsm2 $ca)" >/dev/null
+    done
+    ca-sign -c lab/etc/paa.yaml --self-signed --profile matter-paa --subject 'CN=PAA,VID=FFF1' >lab/pki/paa.pem
+    csr-make --key "$(lab_uri hsm2 pai)" --subject 'CN=PAI,VID=FFF1,PID=8000' |
+        ca-sign -c lab/etc/paa.yaml --direct --profile matter-pai >lab/pki/pai.pem
+    csr-make --key "$F/dac.key" --subject 'CN=d,VID=FFF1,PID=8000' |
+        ca-sign -c lab/etc/pai.yaml --direct --profile matter-dac >dac.pem
+    openssl verify -x509_strict -CAfile lab/pki/paa.pem -untrusted lab/pki/pai.pem dac.pem
+    says dac.pem "subject $VID UTF8String FFF1" "subject $PID UTF8String 8000" 'signature 1.2.840.10045.4.3.2'
+    csr-make --new-key P-256 --key other.key --subject 'CN=e,VID=FFF2,PID=8000' >r.csr
+    run -1 ca-sign -c lab/etc/pai.yaml --direct --profile matter-dac <r.csr
+    [ "$output" = "ca-sign: e: refused: the DAC's VID is FFF2, its PAI's is FFF1" ]
 }
 
 # --- device identities: IEEE 802.1AR-2018, and TCG's for a TPM ---
