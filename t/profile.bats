@@ -487,6 +487,15 @@ TABLE
     [ "${lines[0]}" = 'profile-test: p.yaml:3:12: profile "root" is there twice' ]
 }
 
+@test "the examples of the manual are files that can be read" {
+    awk '/^profiles:/ { n++ } /^.Ed/ { out = 0 } /^profiles:/ { out = 1 } out { print >n ".yaml" }' \
+        "$BATS_TEST_DIRNAME/../man/certline-profiles.5"
+    [ -e 3.yaml ]
+    for example in [0-9].yaml; do
+        profile-test -c "$example" -l
+    done
+}
+
 @test "the lint finds each fault of a certificate to be" {
     while IFS='|' read -r fault why; do
         run -0 profile-test -L "$fault" <"$F/dev.csr"
