@@ -175,8 +175,10 @@ static int names(char **a)
     struct csv_row row;
     char why[LOT_WHY];
     struct lots *ls = lots_load(a[0]);
-    if (!ls || !lots_check(ls))
+    if (!ls || !lots_check(ls)) {
+        lots_free(ls);
         return ST_USAGE;
+    }
     const struct lot *l = lots_find(ls, a[1]);
     for (char **d = a + 2; *d; d++) {
         struct buf subject = {0}, san = {0};
