@@ -231,26 +231,35 @@ static enum status decide(const struct approve *a, const struct layers *m,
     return st;
 }
 
+/* Whether the poll is about this message, in all that ca-sign will hold them together by. */
+static int asks_after(const struct layers *m, const struct approve_held *h)
+{
+    const struct cmc_poll *p = m->poll;
+    const struct cmc_request *r = h->m.request;
+    return !memcmp(h->token, p->token, CMC_TOKEN) && !memcmp(r->run, p->run, CMC_RUN) &&
+           !strcmp(r->lot, p->lot) && !strcmp(r->profile, p->profile) && !strcmp(r->to, p->to) &&
+           !strcmp(layers_signer(&h->m, PATH_VERIFY_UNIT)->id,
+                   layers_signer(m, PATH_VERIFY_UNIT)->id);
+}
+
 enum status approve_poll(const struct approve *a, const struct layers *m, struct buf *content,
                          const char **owner)
 {
     struct approve_held h = {0};
     char why[CMS_WHY], text[CMC_STRING];
-    int found;
+    int found, opened = 0;
     enum status st = approve_held_newest(a, (struct span){m->tid, CMC_TID},
                                          layers_signer(m, PATH_ATTACH)->id, &h, &found);
-    if (st != ST_OK)
-        goto out;
-    if (!found || memcmp(h.token, m->poll->token, CMC_TOKEN) || strcmp(h.lot, m->poll->lot) ||
-        strcmp(h.profile, m->poll->profile)) {
-        put_failed(m, "no message waits here that this poll could ask after", content);
-    } else if (!approve_held_open(a, &h, why)) {
+    if (found)
+        opened = approve_held_open(a, &h, why);
+    if (st == ST_OK && found && !opened) {
         snprintf(text, sizeof text, "the message that waited is not good any more: %s", why);
         put_failed(m, text, content);
-    } else {
+    } else if (st == ST_OK && (!found || !asks_after(m, &h))) {
+        put_failed(m, "no message waits here that this poll could ask after", content);
+    } else if (st == ST_OK) {
         st = decide(a, m, &h, content, owner);
     }
-out:
     approve_held_free(&h);
     return st;
 }

@@ -449,17 +449,19 @@ changed() {
     [ "$(state_of "$id")" = 'waits, 0 of 1' ]
 }
 
-@test "a poll with another token is refused, and asks after nothing" {
+@test "a poll with another token, or of another run, is refused, and asks after nothing" {
     . "$BATS_TEST_DIRNAME/forge.bash"
     forge_twins
     grant alice "$(waiting)"
     grant bob "$(waiting)"
     sleep 1.1
     attach --poll >poll.pem
-    # queryPending is the fourth control
-    forge get $CONTENT <poll.pem | forge edit "0/3/2/0 body $(printf '%032x' 1)" | forged twin.attach >other.pem
-    verify-unit <other.pem | ra-approve | ca-sign >4.pem
-    forge hex . <4.pem | grep -qi "$(printf 'no message waits here that this poll' | od -An -v -tx1 | tr -d ' \n')"
+    # queryPending is the fourth control; regInfo, with the run, the fifth
+    for edit in "0/3/2/0 body $(printf '%032x' 1)" "0/4/2/0/0/1 body $(printf '%032x' 1)"; do
+        forge get $CONTENT <poll.pem | forge edit "$edit" | forged twin.attach >other.pem
+        verify-unit <other.pem | ra-approve | ca-sign >4.pem
+        forge hex . <4.pem | grep -qi "$(printf 'no message waits here that this poll' | od -An -v -tx1 | tr -d ' \n')"
+    done
     [ "$(ledger ca-sign 'select count(*) from entry where kind = 12')" -eq 0 ]
     # The right one goes through.
     verify-unit <poll.pem | ra-approve | ca-sign | ra-approve | verify-unit >6.pem
