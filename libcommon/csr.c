@@ -165,13 +165,13 @@ enum status csr_make(struct signer *s, struct span subject, struct span extensio
 }
 
 int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct span extensions,
-                  struct buf *out)
+                  const char *challenge, struct buf *out)
 {
     size_t start = out->n;
     struct span alg = x509_sigalg_of(key);
     struct buf sig = {0};
     assert(alg.n);
-    put_info(spki, subject, extensions, NULL, out);
+    put_info(spki, subject, extensions, challenge, out);
     int ok = x509_sign(key, alg, (struct span){out->d + start, out->n - start}, &sig);
     if (ok)
         x509_seal(out, start, alg, buf_span(&sig));

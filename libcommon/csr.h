@@ -28,7 +28,7 @@ enum status csr_make(struct signer *s, struct span subject, struct span extensio
 /* The same with a key that no signer holds yet, because it was just made: of P-256, P-384, RSA or
  * Ed25519, its SubjectPublicKeyInfo beside it. 0: OpenSSL would not sign. */
 int csr_make_with(EVP_PKEY *key, struct span spki, struct span subject, struct span extensions,
-                  struct buf *out);
+                  const char *challenge, struct buf *out);
 
 /* A key pair that was just made. */
 struct csr_key {

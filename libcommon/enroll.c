@@ -65,7 +65,7 @@ enum status enroll_put_made(const struct enroll_form *f, const struct csr_key *k
         put_public_key(f->subject, spki, out);
         return ST_OK;
     }
-    int ok = csr_make_with(k->key, spki, f->subject, f->extensions, &der);
+    int ok = csr_make_with(k->key, spki, f->subject, f->extensions, NULL, &der);
     if (ok)
         pem_put(out, "CERTIFICATE REQUEST", der.d, der.n);
     else

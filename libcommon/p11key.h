@@ -33,9 +33,13 @@ enum status p11key_generate(const char *uri, const char *base, enum p11key_type 
  * not a certificate; ST_USAGE: the URI; ST_TEMP: the token failed. */
 enum status p11key_put_certificate(const char *uri, const char *base, const void *der, size_t n);
 
-/* Destroys the key pair whose public key is `spki` (DER), and the certificates of its CKA_ID. What is
- * not there is no error. ST_INPUT: not a key; ST_USAGE: the URI; ST_TEMP: the token failed. */
+/* Destroys the key pair whose public key is `spki` (DER), and the certificates of its CKA_ID. What
+ * is not there is no error. ST_INPUT: not a key; ST_USAGE: the URI; ST_TEMP: the token failed. */
 enum status p11key_destroy(const char *uri, const char *base, const void *spki, size_t n);
+
+/* How many certificates (CKO_CERTIFICATE) the token holds, at most 10,000 are counted. ST_USAGE:
+ * the URI; ST_TEMP: the token failed. */
+enum status p11key_count_certificates(const char *uri, const char *base, size_t *n);
 
 /* Appends one line a private key of the token that the URI names (and, where it has object= or id=,
  * only those): label, id in hex, type, "extractable" or "not-extractable", separated by tabs. */

@@ -11,6 +11,7 @@
 #define CERT_MAX 65536
 #define OLDER_MAX 16 /* certificates of one CKA_ID */
 #define KEYS_MAX 4096
+#define COUNT_MAX 10000
 
 struct place {
     const struct p11_uri *u;
@@ -228,6 +229,33 @@ enum status p11key_destroy(const char *uri, const char *base, const void *spki, 
     buf_free(&p.id);
     buf_free(&p.label);
     EVP_PKEY_free(p.pub);
+    p11_close(t);
+    p11_uri_free(u);
+    return st;
+}
+
+static CK_RV count(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
+{
+    CK_OBJECT_CLASS cls = CKO_CERTIFICATE;
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &cls, sizeof cls}};
+    CK_OBJECT_HANDLE *o = calloc(COUNT_MAX, sizeof *o);
+    CK_ULONG n = 0;
+    CK_RV rv = o ? p11_find(f, s, t, 1, o, COUNT_MAX, &n) : CKR_HOST_MEMORY;
+    *(size_t *)arg = n;
+    free(o);
+    return rv;
+}
+
+enum status p11key_count_certificates(const char *uri, const char *base, size_t *n)
+{
+    struct p11_uri *u = NULL;
+    struct p11_token *t = NULL;
+    *n = 0;
+    enum status st = p11_uri_parse(uri, base, &u);
+    if (st == ST_OK)
+        st = p11_open(u, 0, &t);
+    if (st == ST_OK)
+        st = p11_complain(t, "counting the certificates", p11_run(t, count, n));
     p11_close(t);
     p11_uri_free(u);
     return st;

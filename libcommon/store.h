@@ -27,7 +27,8 @@
 #define STORE_CERTS 100000 /* certificates in a store */
 #define STORE_FILE 262144  /* octets of one of its files */
 #define STORE_PURPOSES 256
-#define STORE_ID 8 /* octets of a certificate's SHA-256 */
+#define STORE_BOOT 40 /* a boot_id of Linux, and more */
+#define STORE_ID 8    /* octets of a certificate's SHA-256 */
 
 enum store_origin { STORE_FACTORY, STORE_ISSUED, STORE_SELF_SIGNED, STORE_IMPORTED, STORE_UNKNOWN };
 /* "factory", "issued", "self-signed", "imported", "unknown" */
@@ -123,11 +124,12 @@ struct store_enrolment {
     char *key;          /* as in store_item */
     int key_in_token;
     int64_t began;
+    char replaces[STORE_NAME + 1]; /* the certificate in use when it began; may be empty */
     unsigned char transaction[16];
 };
 struct store_enrolment_new {
     struct span request, key_pem; /* PEM, both; key_pem secret */
-    const char *key_uri;
+    const char *key_uri, *replaces;
     int64_t began;
     unsigned char transaction[16];
 };
@@ -145,7 +147,8 @@ enum status store_enrolment_end(struct store *s, const char *purpose);
 struct store_state {
     int64_t set;             /* when it was switched last; 0: never */
     int64_t failures, again; /* of renewals in a row; not before this time */
-    int hook, restart;       /* the hook, a restart is still to be done */
+    int hook, restart;       /* still to be done */
+    char boot[STORE_BOOT];   /* in which life of the system the restart became needed */
 };
 /* Zeroed where nothing is remembered. 1, or 0 after a warning. */
 int store_state_read(struct store *s, const char *purpose, struct store_state *out);

@@ -19,7 +19,7 @@
 #include "p11key.h"
 
 struct note {
-    const char *began, *transaction;
+    const char *began, *transaction, *replaces;
 };
 
 static const struct cfg_field note_fields[] = {
@@ -28,6 +28,7 @@ static const struct cfg_field note_fields[] = {
      .type = CFG_STRING,
      .offset = offsetof(struct note, transaction),
      .required = 1},
+    {.name = "replaces", .type = CFG_STRING, .offset = offsetof(struct note, replaces)},
     {.name = NULL},
 };
 
@@ -40,6 +41,8 @@ enum status store_enrol(struct store *s, const char *purpose, const struct store
     buf_printf(&note, "began: \"%s\"\ntransaction: \"", began);
     buf_hex(&note, n->transaction, sizeof n->transaction);
     buf_str(&note, "\"\n");
+    if (n->replaces && *n->replaces)
+        buf_printf(&note, "replaces: \"%s\"\n", n->replaces);
     int folder = store_new_folder(s, STORE_PENDING, purpose);
     int ok = folder >= 0 && store_put_file(folder, "request.pem", n->request, 0644) &&
              store_put_key(folder, n->key_pem, n->key_uri) &&
@@ -70,7 +73,7 @@ static int hex_octets(const char *hex, unsigned char *out, size_t n)
 
 static int read_note(const struct store *s, const char *purpose, struct store_enrolment *out)
 {
-    struct note m = {NULL, NULL};
+    struct note m = {NULL, NULL, NULL};
     char *path = store_path_of(s, STORE_PENDING, purpose, "meta.yaml");
     struct cfg *c = cfg_load(path);
     int ok = c && cfg_read(c, cfg_root(c), note_fields, &m);
@@ -78,6 +81,9 @@ static int read_note(const struct store *s, const char *purpose, struct store_en
         ok = cfg_bad(c, cfg_get(cfg_root(c), "began"), "not a time");
     if (ok && !hex_octets(m.transaction, out->transaction, sizeof out->transaction))
         ok = cfg_bad(c, cfg_get(cfg_root(c), "transaction"), "not 16 octets in hex");
+    if (ok && m.replaces && !store_name_ok(m.replaces))
+        ok = cfg_bad(c, cfg_get(cfg_root(c), "replaces"), "not the name of a certificate");
+    snprintf(out->replaces, sizeof out->replaces, "%s", ok && m.replaces ? m.replaces : "");
     cfg_free(c);
     free(path);
     return ok;
@@ -144,8 +150,14 @@ enum status store_enrolment_end(struct store *s, const char *purpose)
     return st;
 }
 
+struct state {
+    struct store_state s; /* first */
+    const char *boot;
+};
+
 static const struct cfg_field state_fields[] = {
     {.name = "set", .type = CFG_INT, .offset = offsetof(struct store_state, set), .max = INT64_MAX},
+    {.name = "boot", .type = CFG_STRING, .offset = offsetof(struct state, boot)},
     {.name = "failures",
      .type = CFG_INT,
      .offset = offsetof(struct store_state, failures),
@@ -166,12 +178,15 @@ static char *state_path(const struct store *s, const char *purpose)
 
 int store_state_read(struct store *s, const char *purpose, struct store_state *out)
 {
+    struct state state = {.boot = NULL};
     char *path = state_path(s, purpose);
-    *out = (struct store_state){0};
     int ok = 1;
+    *out = state.s;
     if (access(path, F_OK) == 0) {
         struct cfg *c = cfg_load(path);
-        ok = c && cfg_read(c, cfg_root(c), state_fields, out);
+        ok = c && cfg_read(c, cfg_root(c), state_fields, &state);
+        *out = state.s;
+        snprintf(out->boot, sizeof out->boot, "%s", ok && state.boot ? state.boot : "");
         cfg_free(c);
     } else if (errno != ENOENT) {
         ok = diag_warn("%s: %s", path, strerror(errno));
@@ -188,6 +203,8 @@ enum status store_state_write(struct store *s, const char *purpose, const struct
     buf_printf(&b, "set: %lld\nfailures: %lld\nagain: %lld\nhook: %s\nrestart: %s\n",
                (long long)st->set, (long long)st->failures, (long long)st->again,
                st->hook ? "yes" : "no", st->restart ? "yes" : "no");
+    if (*st->boot)
+        buf_printf(&b, "boot: \"%s\"\n", st->boot);
     int ok = io_write_file(path, b.d, b.n, 0644, IO_FSYNC);
     if (!ok)
         diag_warn("%s: %s", path, strerror(errno));
