@@ -24,9 +24,10 @@ struct deliver_options {
 /* Whether --out and --token can be used as they are: 0 after a warning. */
 int deliver_options_ok(const struct deliver_options *o);
 /* Reads `in` to its end; what pem_next gave first is handed over. Then says what became of the runs
- * that the answers belong to: ST_TEMP if one is not closed or a device has no answer, else ST_INPUT
- * if a block of it could not be read, else ST_REFUSED if a request was refused. ST_INPUT at once
- * for a message that is malformed, not authentic, or not the answer to one that was sent. */
+ * that the answers belong to: ST_TEMP if one is not closed or a device has no answer or waits for
+ * approval, else ST_INPUT if a block of it could not be read, else ST_REFUSED if a request was
+ * refused. ST_INPUT at once for a message that is malformed, not authentic, or not the answer to
+ * one that was sent. */
 enum status deliver_run(struct unit *u, const struct deliver_options *o, struct pem *in,
                         enum pem_result got, struct pem_block *first);
 

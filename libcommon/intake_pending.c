@@ -38,46 +38,53 @@ enum status intake_pending(struct ledger *l, struct span tid, struct intake_pend
 
 static int each_message(const struct ledger_entry *e, void *arg)
 {
-    struct intake_waits *w = arg;
-    if (e->tid.n != CMC_TID || e->run.n != CMC_RUN)
-        return 1;
-    w->v = alloc_grow(w->v, w->n + 1, sizeof *w->v);
-    struct intake_wait *new = &w->v[w->n++];
-    *new = (struct intake_wait){.lot = alloc_str(e->lot ? e->lot : ""),
-                                .profile = alloc_str(e->profile ? e->profile : "")};
-    memcpy(new->tid, e->tid.p, CMC_TID);
-    memcpy(new->run, e->run.p, CMC_RUN);
+    if (e->tid.n == CMC_TID)
+        buf_put(arg, e->tid.p, CMC_TID);
     return 1;
 }
 
-static void forget(struct intake_wait *w)
+static int each_sent(const struct ledger_entry *e, void *arg)
 {
-    free(w->lot);
-    free(w->profile);
+    struct intake_wait *w = arg;
+    if (e->run.n != CMC_RUN)
+        return 1;
+    memcpy(w->run, e->run.p, CMC_RUN);
+    w->lot = alloc_str(e->lot ? e->lot : "");
+    w->profile = alloc_str(e->profile ? e->profile : "");
+    return 0;
+}
+
+static enum status add_wait(struct unit *u, struct span tid, struct intake_waits *out)
+{
+    struct intake_wait w = {.lot = NULL};
+    enum status st = intake_pending(u->ledger, tid, &w.pending);
+    if (st == ST_OK && w.pending.waits)
+        st = ledger_by_tid(u->ledger, LEDGER_SENT, tid, NULL, each_sent, &w);
+    if (!w.lot)
+        return st;
+    memcpy(w.tid, tid.p, CMC_TID);
+    out->v = alloc_grow(out->v, out->n + 1, sizeof *out->v);
+    out->v[out->n++] = w;
+    return st;
 }
 
 enum status intake_waits(struct unit *u, struct intake_waits *out)
 {
-    size_t kept = 0;
+    struct buf tids = {0};
     *out = (struct intake_waits){0};
-    enum status st = ledger_unanswered_messages(u->ledger, each_message, out);
-    for (size_t i = 0; i < out->n; i++) {
-        struct intake_wait *w = &out->v[i];
-        if (st == ST_OK)
-            st = intake_pending(u->ledger, (struct span){w->tid, CMC_TID}, &w->pending);
-        if (w->pending.waits)
-            out->v[kept++] = *w;
-        else
-            forget(w);
-    }
-    out->n = kept;
+    enum status st = ledger_unanswered_messages(u->ledger, each_message, &tids);
+    for (size_t at = 0; st == ST_OK && at < tids.n; at += CMC_TID)
+        st = add_wait(u, (struct span){tids.d + at, CMC_TID}, out);
+    buf_free(&tids);
     return st;
 }
 
 void intake_waits_free(struct intake_waits *w)
 {
-    for (size_t i = 0; i < w->n; i++)
-        forget(&w->v[i]);
+    for (size_t i = 0; i < w->n; i++) {
+        free(w->v[i].lot);
+        free(w->v[i].profile);
+    }
     free(w->v);
 }
 

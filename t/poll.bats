@@ -116,6 +116,16 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     [ -z "$(kinds)" ]
 }
 
+@test "of many that wait, twenty are named and the others counted" {
+    { echo serial; seq -f 'E%03.0f' 1 70; } >list.csv
+    csr-make --list list.csv --keys keys | lab_up | answered pending=60 >pending.pem
+    run --separate-stderr -4 lab_down <pending.pem
+    [ "$(grep -c ': waits for approval, ask again with attach --poll after ' <<<"$stderr")" -eq 20 ]
+    said 'and 50 more'
+    run --separate-stderr -0 lab_down --poll
+    [ "$(grep -c BEGIN <<<"$output")" -eq "$(grep -c BEGIN pending.pem)" ]
+}
+
 @test "devices that wait and devices without an answer are told apart" {
     sed 's/^to:/batch: 2\nto:/' "$LAB/etc/attach.yaml" >"$LAB/etc/batch.yaml"
     attach -c "$LAB/etc/batch.yaml" --lot open <"$LAB/three.pem" | sed '/END/q' |
