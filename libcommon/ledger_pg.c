@@ -38,13 +38,14 @@ static enum status connect_again(struct ledger *l)
 
 static enum status begin(struct ledger *l)
 {
-    if (PQstatus(l->db->c) == CONNECTION_OK) {
+    if (PQstatus(l->db->c) == CONNECTION_OK && !l->db->lost) {
         PGresult *r = PQexec(l->db->c, begin_sql);
         if (PQresultStatus(r) == PGRES_COMMAND_OK) {
             PQclear(r);
             return ST_OK;
         }
-        if (PQstatus(l->db->c) == CONNECTION_OK)
+        const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+        if (PQstatus(l->db->c) == CONNECTION_OK && (!state || strncmp(state, "57P", 3) != 0))
             return ledger_pg_failed(l, r);
         PQclear(r);
     }
@@ -65,7 +66,7 @@ static enum status commit(struct ledger *l)
     } else if (!done) {
         st = ledger_pg_failed(l, r);
         r = NULL;
-        if (PQstatus(l->db->c) != CONNECTION_OK)
+        if (l->db->lost)
             diag_hint("it broke during the commit: whether this was recorded is not known; sent "
                       "again, it "
                       "gets the same answer");

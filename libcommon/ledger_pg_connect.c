@@ -23,7 +23,8 @@ enum status ledger_pg_failed(const struct ledger *l, PGresult *r)
         text = PQerrorMessage(l->db->c);
     if (!state)
         state = "";
-    if (PQstatus(l->db->c) != CONNECTION_OK)
+    l->db->lost = PQstatus(l->db->c) != CONNECTION_OK || !strncmp(state, "57P", 3);
+    if (l->db->lost)
         diag_warn("%s: the connection to the database is lost: %.*s", l->path, first_line(text),
                   text);
     else if (!strcmp(state, "55P03"))
@@ -159,6 +160,7 @@ enum status ledger_pg_connect(struct ledger *l)
     if (PQstatus(db->c) != CONNECTION_OK)
         return cannot_connect(l);
     db->session++;
+    db->lost = 0;
     st = ledger_pg_run(l, session);
     return st == ST_OK ? check_server(l) : st;
 }

@@ -21,6 +21,7 @@ struct ledger_owns {
 
 struct ledger_db {
     PGconn *c;
+    int lost;                 /* the server went away, or said that it would */
     unsigned session; /* counts the connections: what was prepared on one is not on the next */
     struct ledger_owns added; /* in this transaction; written by its commit */
     struct ledger_owns held;  /* what the expected identities have, by id */

@@ -1,0 +1,58 @@
+# A PostgreSQL server for tests, in a folder of its own, reached over a UNIX socket in it alone.
+
+# postgres does not run as root; Debian's package brings a user for it.
+pg_as() {
+    if [ "$(id -u)" = 0 ]; then
+        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups -- "$@")
+    else
+        "$@"
+    fi
+}
+
+pg_make() {
+    PG=$(mktemp -d "${TMPDIR:-/tmp}/certline-pg.XXXXXX")
+    PGBIN=$(find /usr/lib/postgresql/*/bin -maxdepth 0 | sort -V | tail -1)
+    PGHOST=$PG PGUSER=postgres
+    export PG PGBIN PGHOST PGUSER
+    chmod 755 "$PG"
+    [ "$(id -u)" != 0 ] || chown postgres: "$PG"
+    pg_as "$PGBIN/initdb" -D "$PG/data" -U postgres -A trust -E UTF8 --locale=C --wal-segsize=1 >"$PG/initdb.log" &&
+        pg_start
+}
+
+pg_start() { # [FILE-SIZE-LIMIT-IN-KIB]
+    # shellcheck disable=SC2016 # of the inner shell
+    pg_as bash -c 'ulimit -f "${2:-unlimited}"
+        exec "$0"/pg_ctl -D "$1/data" -w -t 60 -l "$1/log" start \
+            -o "-k $1 -c listen_addresses= -c shared_buffers=16MB"' \
+        "$PGBIN" "$PG" "$@" >/dev/null 3>&- 4>&-
+}
+
+pg_stop() { pg_as "$PGBIN/pg_ctl" -D "$PG/data" -w -m "${1:-fast}" stop >/dev/null; }
+
+# As the power goes: nothing is flushed, nobody is told.
+pg_kill() {
+    local pid all
+    pid=$(head -1 "$PG/data/postmaster.pid")
+    all="$pid $(pgrep -P "$pid" | xargs)"
+    # shellcheck disable=SC2086 # a list
+    kill -9 $all 2>/dev/null || true
+    # shellcheck disable=SC2086
+    while kill -0 $all 2>/dev/null; do sleep 0.05; done
+}
+
+pg_remove() {
+    pg_stop immediate || true
+    rm -rf "$PG"
+}
+
+# A database of its own for each test, and its URI.
+pg_database() { # NAME
+    "$PGBIN/createdb" "$1" && pg_uri "$1"
+}
+pg_uri() { # NAME [USER]
+    echo "postgresql://${2:-postgres}@/$1?host=$PG"
+}
+pg() { # DATABASE STATEMENT
+    "$PGBIN/psql" -XAtq -v ON_ERROR_STOP=1 -d "$1" -c 'SET search_path = certline' -c "$2"
+}
