@@ -1,0 +1,133 @@
+#include "import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "io.h"
+#include "pem.h"
+
+struct material {
+    struct buf cert, chain, key; /* DER; PEM; PEM, secret */
+    struct x509_cert view;
+};
+
+static enum status bad_input(const char *path, unsigned long line, const char *why)
+{
+    diag_warn("%s:%lu: %s", path, line, why);
+    return ST_INPUT;
+}
+
+/* The first certificate into `first` (NULL: there is none to come), the others as PEM behind it. */
+static enum status read_certs(const char *path, struct buf *first, struct buf *others)
+{
+    const char *name = path ? path : "stdin";
+    struct pem_block b;
+    struct x509_cert view;
+    enum pem_result r;
+    enum status st = ST_OK;
+    int n = 0, fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : 0;
+    if (fd < 0) {
+        diag_warn("%s: %s", path, strerror(errno));
+        return ST_USAGE;
+    }
+    struct pem *in = pem_open(fd, STORE_FILE, 0);
+    while (st == ST_OK && (r = pem_next(in, &b, 1)) != PEM_END) {
+        if (r != PEM_BLOCK)
+            st = bad_input(name, b.line, r == PEM_BAD ? b.why : "cannot be read");
+        else if (strcmp(b.label, "CERTIFICATE"))
+            st = bad_input(name, b.line, "not a CERTIFICATE");
+        else if (++n > IMPORT_CHAIN)
+            st = bad_input(name, b.line, "more than 10 certificates");
+        else if (!x509_cert_view((struct span){b.der, b.n}, &view))
+            st = bad_input(name, b.line, "a malformed certificate");
+        else if (first && !first->n)
+            buf_put(first, b.der, b.n);
+        else
+            pem_put(others, "CERTIFICATE", b.der, b.n);
+    }
+    if (st == ST_OK && !n) {
+        diag_warn("%s: no certificate", name);
+        st = path || pem_octets(in) ? ST_INPUT : ST_EMPTY;
+    }
+    pem_close(in);
+    if (path)
+        close(fd);
+    return st;
+}
+
+static enum status gather(const struct import_options *o, struct material *m)
+{
+    struct buf unused = {0};
+    enum status st = read_certs(o->cert, &m->cert, o->chain ? &unused : &m->chain);
+    buf_free(&unused);
+    if (st == ST_OK && o->chain)
+        st = read_certs(o->chain, NULL, &m->chain);
+    if (st == ST_OK && !x509_cert_view(buf_span(&m->cert), &m->view))
+        st = ST_INPUT;
+    if (st == ST_OK && o->key && strncmp(o->key, "pkcs11:", 7)) {
+        buf_room(&m->key, STORE_FILE);
+        if (!io_read_file(o->key, STORE_FILE, &m->key))
+            st = ST_USAGE;
+    }
+    return st;
+}
+
+static enum status has_room(const struct plan *p, struct store *s)
+{
+    struct store_scan sc;
+    enum status st = store_scan(s, &sc);
+    if (st == ST_OK && p->prune.limit && sc.n >= (size_t)p->prune.limit) {
+        diag_warn("%s: the store is full (%zu certificates)", p->store, sc.n);
+        diag_hint("cert-prune deletes what the rules name");
+        st = ST_REFUSED;
+    }
+    store_scan_free(&sc);
+    return st;
+}
+
+static enum store_origin origin_of(const struct import_options *o, const struct material *m)
+{
+    if (o->origin != STORE_UNKNOWN)
+        return o->origin;
+    return buf_same(m->view.issuer, m->view.subject) ? STORE_SELF_SIGNED : STORE_IMPORTED;
+}
+
+enum status import_run(const struct plan *p, struct store *s, const struct import_options *o)
+{
+    struct material m = {.cert = {0}};
+    char name[STORE_NAME + 1], line[STORE_NAME + 2];
+    enum status st = gather(o, &m);
+    struct store_new n = {.name = o->name,
+                          .base = o->n_purposes ? o->purposes[0] : "imported",
+                          .cert = buf_span(&m.cert),
+                          .chain = buf_span(&m.chain),
+                          .key_pem = buf_span(&m.key),
+                          .key_uri = o->key && !m.key.n ? o->key : NULL,
+                          .purposes = o->purposes,
+                          .n_purposes = o->n_purposes};
+    if (st == ST_OK)
+        n.origin = origin_of(o, &m);
+    if (st == ST_OK)
+        st = store_lock(s, (int)p->wait);
+    if (st == ST_OK)
+        st = has_room(p, s);
+    if (st == ST_OK)
+        st = store_add(s, &n, name);
+    for (size_t i = 0; st == ST_OK && i < o->n_purposes; i++)
+        st = store_set(s, o->purposes[i], name);
+    if (st == ST_OK) {
+        size_t len = strlen(name);
+        memcpy(line, name, len);
+        line[len] = '\n';
+        io_stdout(line, len + 1);
+    }
+    store_unlock(s);
+    buf_free(&m.cert);
+    buf_free(&m.chain);
+    buf_wipe(&m.key);
+    return st;
+}
