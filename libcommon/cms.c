@@ -254,6 +254,7 @@ static int sort_bag(struct cms *c, const struct path_unit *u, struct cms_layer *
                     char why[CMS_WHY])
 {
     size_t path = 0, others = 0;
+    free(c->other); /* of an earlier verification */
     c->other = alloc_zero(c->n_certs, sizeof *c->other);
     for (size_t i = 0; i < c->n_certs; i++) {
         size_t k = 0;
