@@ -16,7 +16,7 @@ MODULES = status diag alloc buf clock io launch opt progress \
 	p11 p11key p11prov signer \
 	x509 csr anchor path profile enroll \
 	cms cmc layers crl \
-	lot ledger issue store schedule prune plan renew import \
+	lot ledger issue store schedule prune plan renew import inventory \
 	unit head audit judge direct revoke approve intake deliver hop
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))

@@ -199,3 +199,15 @@ const struct plan_purpose *plan_purpose(const struct plan *p, const char *name)
             return &p->purposes[i];
     return NULL;
 }
+
+int64_t plan_due(const struct plan *p, const struct plan_purpose *purpose,
+                 const struct store_state *state, const struct store_item *item, int64_t jitter)
+{
+    struct schedule s = purpose->renew;
+    struct schedule_life life = {.not_before = item->cert.not_before,
+                                 .not_after = item->cert.not_after};
+    life.since = state->set ? state->set : item->added ? item->added : item->cert.not_before;
+    if (!s.jitter)
+        s.jitter = jitter;
+    return schedule_due(&s, &life, p->device, purpose->name);
+}

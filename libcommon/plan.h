@@ -51,5 +51,9 @@ struct plan {
 enum status plan_load(const char *path, struct plan **out);
 void plan_free(struct plan *p);
 const struct plan_purpose *plan_purpose(const struct plan *p, const char *name);
+/* When the certificate that the purpose points to is due (schedule_due), with what the store
+ * remembers of the purpose. jitter: seconds, where the purpose has none of its own. */
+int64_t plan_due(const struct plan *p, const struct plan_purpose *purpose,
+                 const struct store_state *state, const struct store_item *item, int64_t jitter);
 
 #endif

@@ -42,19 +42,6 @@ void renew_say(const char *fmt, ...)
 
 /* --- what is to be done --- */
 
-static int64_t due_at(const struct renew *r, const struct renew_job *j)
-{
-    struct schedule s = j->p->renew;
-    struct schedule_life life = {.not_before = j->item.cert.not_before,
-                                 .not_after = j->item.cert.not_after};
-    life.since = j->state.set    ? j->state.set
-                 : j->item.added ? j->item.added
-                                 : j->item.cert.not_before;
-    if (!s.jitter)
-        s.jitter = r->o->jitter;
-    return schedule_due(&s, &life, r->plan->device, j->p->name);
-}
-
 static void say_dry(const struct renew_job *j, int64_t due)
 {
     char when[CLOCK_TEXT], how[SCHEDULE_TEXT];
@@ -102,7 +89,9 @@ static void plan_job(struct renew *r, struct renew_job *j, int clock)
         store_enrolment_free(&e);
     if (pending < 0)
         renew_worst(r, ST_REFUSED);
-    int64_t due = *j->present ? due_at(r, j) : j->p->enroll ? r->o->now : INT64_MAX;
+    int64_t due = *j->present    ? plan_due(r->plan, j->p, &j->state, &j->item, r->o->jitter)
+                  : j->p->enroll ? r->o->now
+                                 : INT64_MAX;
     int forced = is_forced(r, j), other = r->o->force && !forced;
     j->resumed = pending > 0;
     j->due = pending >= 0 && j->p->enroll && !other &&
