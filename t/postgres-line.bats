@@ -1,0 +1,178 @@
+# The whole line with the ledgers of ra-approve and ca-sign in PostgreSQL databases, as several of each would have it.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    . "$BATS_TEST_DIRNAME/line.bash"
+    . "$BATS_TEST_DIRNAME/postgres.bash"
+    line_build ledger-test && pg_make && line_make "$BATS_FILE_TMPDIR/line" || return
+    sed -i 's/lots: \[L7,/lots: [few, L7,/' "$LINE/etc/ca-sign.yaml"
+    echo '  - {name: few, profile: tls-client, owner: acme, devices: any, verify-units: [verify-unit-1], quota: 30}' \
+        >>"$LINE/etc/lots.yaml"
+    cp -a "$LINE/etc" "$LINE/etc.kept"
+}
+
+teardown_file() {
+    . "$BATS_TEST_DIRNAME/postgres.bash"
+    pg_remove
+}
+
+# Databases of its own for each test.
+setup() {
+    . "$BATS_TEST_DIRNAME/line.bash"
+    . "$BATS_TEST_DIRNAME/postgres.bash"
+    cd "$BATS_TEST_TMPDIR" || return
+    line_restore empty
+    CA=ca$BATS_TEST_NUMBER RA=ra$BATS_TEST_NUMBER
+    CA_URI=$(pg_database "$CA") RA_URI=$(pg_database "$RA")
+    rm -rf "$LINE/etc"
+    cp -a "$LINE/etc.kept" "$LINE/etc"
+    sed -i "s|^ledger: .*|ledger: $CA_URI|" "$LINE/etc/ca-sign.yaml"
+    sed -i "s|^ledger: .*|ledger: $RA_URI|" "$LINE/etc/ra-approve.yaml"
+}
+
+whole() { # DATABASE UNIT
+    run -0 --separate-stderr ledger-test "$(pg_uri "$1")" "$2" verify
+}
+
+issued() { pg "$CA" 'SELECT count(*) FROM entry WHERE kind = 12'; }
+
+# Requests for devices PREFIX1..PREFIXn, keys made for them.
+requests() { # PREFIX N
+    { echo serial; seq -f "$1%.0f" "$2"; } >"$1.csv"
+    csr-make --list "$1.csv" --keys "keys-$1" --subject 'serialNumber={serial}' >"$1.pem"
+}
+
+# What each certificate is for.
+subjects() { # FILE...
+    cat "$@" | awk '/BEGIN/ { n++ } { print >"cert" n ".tmp" }'
+    find . -name 'cert*.tmp' -exec openssl x509 -noout -subject -in {} \; | sort
+    rm -f cert*.tmp
+}
+
+@test "the line works, and the recorded certificate is given again" {
+    line_request A >a.pem
+    line_request B >>a.pem
+    run -0 line open <a.pem
+    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    first=$output
+    run -0 line open <a.pem
+    [ "$output" = "$first" ]
+    [ "$(issued)" = 2 ]
+    whole "$CA" 'Device CA'
+    whole "$RA" ra-approve-1
+}
+
+@test "--check looks at the database, too" {
+    run -0 ca-sign --check
+    [[ $output = *"ledger: $CA_URI"* ]]
+    sed -i "s|^ledger: .*|ledger: $(pg_uri nowhere)|" "$LINE/etc/ca-sign.yaml"
+    run -2 ca-sign --check
+    [[ $output = *'database "nowhere" does not exist'* ]]
+}
+
+@test "verify-unit can have one, too" {
+    sed -i "s|^ledger: .*|ledger: $(pg_database "v$BATS_TEST_NUMBER")|" "$LINE/etc/verify-unit.yaml"
+    line_request A >a.pem
+    run -0 line open <a.pem
+    [ "$(pg "v$BATS_TEST_NUMBER" 'SELECT count(*) FROM entry WHERE kind IN (9, 10)')" = 2 ]
+}
+
+@test "attach keeps its ledger in a file" {
+    sed -i "s|^ledger: .*|ledger: $CA_URI|" "$LINE/etc/attach.yaml"
+    run -2 attach --check
+    [[ $output = *'attach.yaml:'*': attach keeps its ledger in a file' ]]
+}
+
+@test "one key, one device: of two ca-sign at once, one refuses" {
+    requests X 20
+    for i in $(seq 20); do
+        csr-make --key "keys-X/X$i.pem" --subject "serialNumber=Y$i"
+    done >Y.pem
+    line open <X.pem >x.out 2>x.err &
+    line open <Y.pem >y.out 2>y.err || true
+    wait || true
+    [ "$(cat x.out y.out | grep -c BEGIN)" = 20 ]
+    [ "$(cat x.err y.err | grep -c 'one key, one device')" = 20 ]
+    [ "$(issued)" = 20 ]
+    whole "$CA" 'Device CA'
+}
+
+@test "the quota is exact across two ra-approve at once" {
+    requests P 25
+    requests Q 25
+    line few <P.pem >p.out 2>p.err &
+    line few <Q.pem >q.out 2>q.err || true
+    wait || true
+    [ "$(cat p.out q.out | grep -c BEGIN)" = 30 ]
+    [ "$(cat p.err q.err | grep -c 'the quota of lot "few" (30) is used up')" = 20 ]
+    [ "$(pg "$RA" 'SELECT * FROM quota')" = 'acme|few|30' ]
+    [ "$(issued)" = 30 ]
+    whole "$RA" ra-approve-1
+}
+
+@test "two lines at once issue 2,000 devices, none lost and none twice" {
+    requests M 1000
+    requests N 1000
+    line open <M.pem >m.out 2>m.err &
+    line open <N.pem >n.out 2>n.err
+    wait "$!"
+    [ "$(cat m.out n.out | grep -c BEGIN)" = 2000 ]
+    [ "$(pg "$CA" "SELECT count(*), count(DISTINCT device), count(DISTINCT serial) FROM entry WHERE kind = 12")" = \
+        '2000|2000|2000' ]
+    whole "$CA" 'Device CA'
+    whole "$RA" ra-approve-1
+}
+
+@test "a server that is killed in mid-stream: 4, and when it is back every device gets its one certificate" {
+    requests K 400
+    line open <K.pem >k.out 2>k.err &
+    pid=$!
+    until [ "$(pg "$CA" "SELECT count(*) FROM entry WHERE kind = 12" 2>/dev/null || echo 0)" -gt 60 ]; do sleep 0.05; done
+    pg_kill
+    wait "$pid" && false || [ $? = 4 ]
+    grep -q 'the connection to the database is lost' k.err
+    pg_start
+    for again in 1 2 3; do
+        attach --resend | line_middle | attach >"again$again.out" 2>>k.err && break
+    done
+    line open <K.pem >k2.out 2>>k.err
+    [ "$(subjects k.out again*.out | sort | uniq -c | awk '$1 != 1' | wc -l)" = 0 ]
+    [ "$(subjects k2.out | uniq | wc -l)" = 400 ]
+    [ "$(pg "$CA" "SELECT count(*), count(DISTINCT device) FROM entry WHERE kind = 12")" = '400|400' ]
+    whole "$CA" 'Device CA'
+    whole "$RA" ra-approve-1
+}
+
+@test "a commit of ca-sign whose answer is lost gives the same certificate later" {
+    line_request A >a.pem
+    attach --lot open <a.pem | verify-unit | ra-approve >up.cms
+    ca-sign --check
+    pg "$CA" "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+    pg "$CA" 'SELECT pg_reload_conf()' >/dev/null
+    until [ "$(pg "$CA" 'SHOW synchronous_standby_names')" = nobody ]; do sleep 0.05; done
+    ca-sign <up.cms >down.cms 2>err &
+    pid=$!
+    until pg "$CA" 'SELECT wait_event FROM pg_stat_activity' | grep -q SyncRep; do sleep 0.05; done
+    pg_kill
+    wait "$pid" && false || [ $? = 4 ]
+    pg_as sed -i /synchronous_standby/d "$PG/data/postgresql.auto.conf"
+    pg_start
+    [ ! -s down.cms ]
+    [ "$(issued)" = 1 ]
+    ca-sign <up.cms | ra-approve | verify-unit | attach >a.crt
+    [ "$(openssl x509 -in a.crt -noout -serial)" = \
+        "serial=$(pg "$CA" "SELECT upper(encode(serial, 'hex')) FROM entry WHERE kind = 12")" ]
+    [ "$(issued)" = 1 ]
+}
+
+@test "a unit whose database is gone ends with 4, and nothing is lost" {
+    line_request A >a.pem
+    pg_stop
+    attach --lot open <a.pem | verify-unit >up.cms
+    run -4 --separate-stderr ra-approve <up.cms
+    [ -z "$output" ]
+    [[ $stderr = "ra-approve: $RA_URI: connection to server on socket"* ]]
+    pg_start
+    run -0 bash -c "$(declare -f attach verify-unit ra-approve ca-sign line_middle); attach --resend | line_middle | attach"
+    [ "$(grep -c BEGIN <<<"$output")" = 1 ]
+}
