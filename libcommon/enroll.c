@@ -45,7 +45,12 @@ enum status enroll_put(const struct enroll_form *f, struct signer *s, struct buf
 {
     struct buf der = {0};
     struct span spki;
+    char why[X509_WHY];
     spki.p = signer_spki(s, &spki.n);
+    if (x509_key_weak(spki, why)) {
+        diag_warn("refused: the key has %s", why);
+        return ST_REFUSED;
+    }
     if (f->public_key) {
         put_public_key(f->subject, spki, out);
         return ST_OK;

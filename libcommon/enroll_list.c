@@ -93,10 +93,13 @@ static enum status put_signed(struct run *r, const char *where)
     struct signer *s = NULL;
     struct enroll_form f = form_of(r);
     enum status st = signer_open(where, NULL, 0, &s);
-    if (st == ST_OK)
-        st = enroll_put(&f, s, &r->out);
-    else if (st == ST_USAGE)
+    if (st == ST_USAGE) {
         st = no_key(r);
+    } else if (st == ST_OK) {
+        st = enroll_put(&f, s, &r->out);
+        if (st == ST_REFUSED)
+            diag_warn("%s:%lu: no request for a weak key", r->o->list, r->row.line);
+    }
     signer_close(s);
     return st;
 }

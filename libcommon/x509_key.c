@@ -263,9 +263,9 @@ int x509_point_weak(struct span spki, char why[X509_WHY])
     static EC_GROUP *groups[CURVES];
     static EC_POINT *points[CURVES];
     static BN_CTX *ctx;
-    int c = curve_of(spki);
+    int c = spki.n ? curve_of(spki) : -1;
     if (c < 0)
-        return 0;
+        return -1;
     if (!points[c]) {
         groups[c] = EC_GROUP_new_by_curve_name(curves[c].nid);
         points[c] = groups[c] ? EC_POINT_new(groups[c]) : NULL;

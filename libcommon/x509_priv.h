@@ -52,7 +52,7 @@ int x509_ascii(const void *p, size_t n);
 
 /* RSAPublicKey; n and e without their sign octet. 0: not an RSA key. */
 int x509_rsa_open(struct span spki, struct span *n, struct span *e);
-/* x509_key_weak for a key on a curve that is known. */
+/* x509_key_weak for a key on a curve of the table; -1: it is another key. */
 int x509_point_weak(struct span spki, char why[X509_WHY]);
 
 #endif

@@ -189,12 +189,13 @@ int x509_key_weak(struct span spki, char why[X509_WHY])
 {
     struct x509_key_info info;
     struct span n, e;
+    int point = x509_point_weak(spki, why);
+    if (point >= 0)
+        return point;
     if (!x509_key_info(spki, &info))
         return WEAK("a malformed key");
     if (info.weak)
         return WEAK("%s", info.weak);
-    if (info.kind == X509_KEY_EC)
-        return x509_point_weak(spki, why);
     if (info.kind == X509_KEY_RSA && x509_rsa_open(spki, &n, &e))
         return rsa_weak(n, why);
     return info.kind == X509_KEY_ED25519 ? ed25519_weak(spki.p + spki.n - 32, why) : 0;

@@ -251,3 +251,16 @@ plain_profiles() {
     run -1 ca-sign -c "$LAB/etc/strict-ca.yaml" --direct --profile tls-client <r.csr
     [[ $output == *'refused: the public key is on the list of blocked keys stolen.txt'* ]] || { echo "$output"; return 1; }
 }
+
+@test "csr-make asks for no certificate for a weak key, and for those of a list's other devices it does" {
+    mkdir keys
+    openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out keys/B.pem
+    run -1 csr-make --key keys/B.pem --subject CN=a
+    [ "$output" = 'csr-make: refused: the key has an RSA exponent smaller than 65537' ]
+    run -1 csr-make --key keys/B.pem --public-key
+    [ "$output" = 'csr-make: refused: the key has an RSA exponent smaller than 65537' ]
+    printf '%s\n' serial A B C >list.csv
+    run -1 --separate-stderr csr-make --list list.csv --keys keys
+    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [[ $stderr == *'refused: the key has an RSA exponent smaller than 65537'*'list.csv:3: no request for a weak key'* ]]
+}
