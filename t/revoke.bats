@@ -2,6 +2,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+    . "$BATS_TEST_DIRNAME/postgres.bash"
     cd "$BATS_TEST_DIRNAME/.." || return
     BUILD=${BUILD:-build}
     make -s BUILD="$BUILD" all "$BUILD/t/revoke-test" || return
@@ -20,10 +21,17 @@ setup_file() {
     lab_requests A1 | lab_up --lot other-open | lab_middle | lab_down >>"$LAB/other.pem" &&
         lab_requests D1 | ca-sign -c "$LAB/etc/ca-sign.yaml" --direct --profile tls-client >"$LAB/direct.pem" || return
     cp -a "$LAB/var" "$LAB/kept"
+    pg_make
+}
+
+teardown_file() {
+    . "$BATS_TEST_DIRNAME/postgres.bash"
+    pg_remove
 }
 
 setup() {
     . "$BATS_TEST_DIRNAME/lib.bash"
+    . "$BATS_TEST_DIRNAME/postgres.bash"
     lab_use "$BATS_FILE_TMPDIR/lab"
     rm -rf "$LAB/var"
     cp -a "$LAB/kept" "$LAB/var"
@@ -315,9 +323,9 @@ at_terminal() { # TYPED OPTION...
 }
 
 @test "killed in the middle: none is revoked, and the next run revokes all" {
-    big recall 40000
+    big recall 20000
     local wal=$LAB/var/ca-sign.db-wal
-    revoke --lot recall --count 40000 >list 2>err &
+    revoke --lot recall --count 20000 >list 2>err &
     until [ -e "$wal" ] && [ "$(stat -c %s "$wal")" -gt 200000 ]; do
         kill -0 $!
         sleep 0.002
@@ -328,8 +336,8 @@ at_terminal() { # TYPED OPTION...
     [ $code -eq 137 ]
     [ "$(revoked)" -eq 0 ]
     [ ! -s list ]
-    revoke --lot recall --count 40000 >list 2>err
-    [ "$(revoked)" -eq 40000 ]
+    revoke --lot recall --count 20000 >list 2>err
+    [ "$(revoked)" -eq 20000 ]
 }
 
 @test "a full disk in the middle: 4, and none is revoked" {
@@ -350,9 +358,9 @@ at_terminal() { # TYPED OPTION...
 # bats test_tags=measure
 @test "a recall of a lot of 100,000 takes seconds" {
     big recall 100000
-    local begin=$SECONDS
-    revoke --lot recall --reason keyCompromise --count 100000 >list 2>err
-    [ $((SECONDS - begin)) -le 10 ]
+    local TIMEFORMAT='%U + %S' # of a processor: others may use it, too
+    { time revoke --lot recall --reason keyCompromise --count 100000 >list 2>err; } 2>seconds
+    [ "$(awk '{ print $1 + $3 < 10 }' seconds)" -eq 1 ]
     [ "$(wc -l <list)" -eq 100000 ]
     [ "$(revoked)" -eq 100000 ]
 }
@@ -417,4 +425,55 @@ at_terminal() { # TYPED OPTION...
     run -3 --separate-stderr ra-approve -c "$LAB/etc/ra-crl.yaml" --up <up.pem
     [ -z "$output" ]
     [[ $stderr == *"certificate of verify-unit-1 "*revoked* ]]
+}
+
+# --- several machines, one database ---
+
+# A CA whose ledger is in a database of this name, with a lot of N
+shared() { # DATABASE N
+    local uri
+    uri=$(pg_database "$1") || return
+    sed "s|^ledger:.*|ledger: \"$uri\"|" "$CA" >"$LAB/etc/$1.yaml"
+    revoke-test "$uri" "Lab ca" "$(issuer)" recall "$2"
+    CA=$LAB/etc/$1.yaml
+}
+
+@test "on PostgreSQL two recalls at once revoke each certificate once, and the second says so" {
+    shared recalls 2000
+    revoke --lot recall --count 2000 >1.txt 2>1.err &
+    revoke --lot recall --count 2000 >2.txt 2>2.err
+    wait $!
+    [ "$(pg recalls 'SELECT count(*), count(DISTINCT serial) FROM entry WHERE kind = 19')" = "2000|2000" ]
+    [ "$(cat 1.txt 2.txt | sort -u | wc -l)" -eq 2000 ]
+    [ "$(cat 1.txt 2.txt | wc -l)" -eq 2000 ]
+}
+
+@test "on PostgreSQL a recall that is killed in the middle has revoked nothing" {
+    shared killed 10000
+    revoke --lot recall --count 10000 >list 2>err &
+    # it adds entries when it has the lock, which nothing but the end gives back
+    until [ "$(pg killed "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")" -gt 0 ]; do
+        kill -0 $!
+    done
+    sleep 0.2
+    kill -9 $!
+    local code=0
+    wait $! || code=$?
+    [ $code -eq 137 ]
+    [ ! -s list ]
+    [ "$(pg killed 'SELECT count(*) FROM entry WHERE kind = 19')" -eq 0 ]
+    revoke --lot recall --count 10000 >list 2>err
+    [ "$(wc -l <list)" -eq 10000 ]
+}
+
+@test "on PostgreSQL lists that are made at once have different numbers" {
+    shared lists 10
+    local i
+    revoke --lot recall --count 10
+    for i in 1 2 3 4 5 6; do
+        crl-make -c "$CA" -o "$i.crl" &
+    done
+    wait
+    [ "$(for i in ?.crl; do openssl crl -in "$i" -noout -crlnumber; done | sort)" = "$(printf 'crlNumber=0x0%d\n' 1 2 3 4 5 6)" ]
+    [ "$(openssl crl -in 6.crl -noout -text | grep -c 'Serial Number:')" -eq 10 ]
 }
