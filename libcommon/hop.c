@@ -77,7 +77,7 @@ static int each_up(const struct ledger_entry *e, void *arg)
         k->other_attach = 1;
         return 0;
     }
-    if ((e->key.n == 0) == (k->poll != NULL) && buf_same(e->digest_in, k->in)) {
+    if (buf_same(e->digest_in, k->in)) {
         k->found = 1;
         buf_reset(k->data);
         buf_put(k->data, e->data.p, e->data.n);
