@@ -24,7 +24,7 @@ setup() {
     line_restore empty
     CA=ca$BATS_TEST_NUMBER RA=ra$BATS_TEST_NUMBER
     CA_URI=$(pg_database "$CA") RA_URI=$(pg_database "$RA")
-    rm -rf "$LINE/etc"
+    rm -rf "${LINE:?}/etc"
     cp -a "$LINE/etc.kept" "$LINE/etc"
     sed -i "s|^ledger: .*|ledger: $CA_URI|" "$LINE/etc/ca-sign.yaml"
     sed -i "s|^ledger: .*|ledger: $RA_URI|" "$LINE/etc/ra-approve.yaml"
@@ -130,7 +130,7 @@ subjects() { # FILE...
     until [ "$(pg "$CA" "SELECT count(*) FROM entry WHERE kind = 12" 2>/dev/null || echo 0)" -gt 60 ]; do sleep 0.05; done
     pg_kill
     wait "$pid" && false || [ $? = 4 ]
-    grep -q 'the connection to the database is lost' k.err
+    grep -qE 'the connection to the database is lost: |connection to server on socket' k.err
     pg_start
     for again in 1 2 3; do
         attach --resend | line_middle | attach >"again$again.out" 2>>k.err && break

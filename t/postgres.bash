@@ -16,10 +16,12 @@ pg_make() {
     export PG PGBIN PGHOST PGUSER
     chmod 755 "$PG"
     [ "$(id -u)" != 0 ] || chown postgres: "$PG"
+    # shellcheck disable=SC2119
     pg_as "$PGBIN/initdb" -D "$PG/data" -U postgres -A trust -E UTF8 --locale=C --wal-segsize=1 >"$PG/initdb.log" &&
         pg_start
 }
 
+# shellcheck disable=SC2120 # as the tests call it
 pg_start() { # [FILE-SIZE-LIMIT-IN-KIB]
     # shellcheck disable=SC2016 # of the inner shell
     pg_as bash -c 'ulimit -f "${2:-unlimited}"
