@@ -16,6 +16,12 @@ static const unsigned char *nonce_of(const struct layers *up, size_t *n)
     return s.p;
 }
 
+/* What ra-approve was given: verify-unit's message or, of what people granted, its poll. */
+static const unsigned char *came_up(const struct layers *up)
+{
+    return up->n_poll ? up->poll_layer[0].digest : up->layer[1].digest;
+}
+
 /* --- lines --- */
 
 struct told {
@@ -138,7 +144,7 @@ static int belongs(const struct audit_file *c, const struct layers *d, char why[
     const unsigned char *nonce = nonce_of(&c->up, &n);
     if (memcmp(d->tid, c->up.tid, CMC_TID) ||
         memcmp(d->leaf->request, c->up.layer[0].digest, CMS_DIGEST) ||
-        (d->rwrap[1] && memcmp(d->rwrap[1]->request, c->up.layer[1].digest, CMS_DIGEST)) ||
+        (d->rwrap[1] && memcmp(d->rwrap[1]->request, came_up(&c->up), CMS_DIGEST)) ||
         !buf_same(d->leaf->recipient_nonce, (struct span){nonce, n}))
         return audit_bad(why, "an answer to another message than the one ahead of it");
     if (cmc_leaf_count(d->leaf) != (c->up.request ? c->up.request->n : 0))
