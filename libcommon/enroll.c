@@ -47,13 +47,13 @@ enum status enroll_put(const struct enroll_form *f, struct signer *s, struct buf
     struct span spki;
     char why[X509_WHY];
     spki.p = signer_spki(s, &spki.n);
-    if (x509_key_weak(spki, why)) {
-        diag_warn("refused: the key has %s", why);
-        return ST_REFUSED;
-    }
     if (f->public_key) {
         put_public_key(f->subject, spki, out);
         return ST_OK;
+    }
+    if (x509_key_weak(spki, why)) {
+        diag_warn("refused: the key has %s", why);
+        return ST_REFUSED;
     }
     enum status st = csr_make(s, f->subject, f->extensions, NULL, &der);
     if (st == ST_OK)

@@ -18,8 +18,8 @@ struct enroll_form {
 /* Appends the Extensions that a request asks for: a subjectAltName of these n names, as
  * x509_san_parse takes them; nothing for none. `out` is empty before. 0 with `why` set. */
 int enroll_extensions(const char *const *names, size_t n, struct buf *out, char why[X509_WHY]);
-/* Appends the PEM for the signer's key. ST_OK; ST_REFUSED after a warning that the key is weak
- * (x509_key_weak); or what signer_sign gives, then `out` is as before. */
+/* Appends the PEM for the signer's key. ST_OK; ST_REFUSED after a warning that the key of a
+ * request is weak (x509_key_weak); or what signer_sign gives, then `out` is as before. */
 enum status enroll_put(const struct enroll_form *f, struct signer *s, struct buf *out);
 
 /* Makes a key and its file, which is its owner's alone, is there whole or not at all, and never

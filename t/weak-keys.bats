@@ -257,8 +257,7 @@ plain_profiles() {
     openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out keys/B.pem
     run -1 csr-make --key keys/B.pem --subject CN=a
     [ "$output" = 'csr-make: refused: the key has an RSA exponent smaller than 65537' ]
-    run -1 csr-make --key keys/B.pem --public-key
-    [ "$output" = 'csr-make: refused: the key has an RSA exponent smaller than 65537' ]
+    run -0 csr-make --key keys/B.pem --public-key # that asks for nothing
     printf '%s\n' serial A B C >list.csv
     run -1 --separate-stderr csr-make --list list.csv --keys keys
     [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
