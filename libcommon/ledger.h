@@ -26,9 +26,10 @@ enum ledger_kind {
     LEDGER_DELIVERED = 7, /* attach: it is on the device, read back: tid, part, device */
     LEDGER_REFUSED = 8,   /* attach: tid, part, device, status = failInfo, note = why */
     LEDGER_UP = 9,        /* verify-unit, ra-approve: a message let through: tid, unit = attach's id, key = digest of
-                             attach's message, digest_in, digest_out, lot, profile, owner, data = DER */
+                             attach's message (empty: a poll that stood alone), part = requests, digest_in, digest_out,
+                             lot, profile, owner, data = DER */
     LEDGER_DOWN = 10,     /* verify-unit, ra-approve: a response: tid, unit, digest_in, digest_out, data */
-    LEDGER_LEAF = 11,     /* ca-sign: its answer: tid, unit, key = digest of attach's message, digest_in, digest_out, data */
+    LEDGER_LEAF = 11,     /* ca-sign: its answer: tid, unit, key and part as of LEDGER_UP, digest_in, digest_out, data */
     LEDGER_ISSUED = 12,   /* ca-sign: a certificate: tid, part, unit, owner, lot, profile, device, key, serial, data = DER,
                              status = notAfter, note = subject key identifier of the issuer, hex */
     LEDGER_REQUEST = 13,  /* ca-sign: the message that a leaf answers: tid, unit, owner, lot, profile, digest_in, data = DER,
