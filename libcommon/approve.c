@@ -215,7 +215,7 @@ static enum status decide(const struct approve *a, const struct layers *m,
                           const struct approve_held *h, struct buf *content, const char **owner)
 {
     const struct lot none = {.approve = 0}, *lot = lots_find(a->u->lots, h->lot);
-    struct approve_tally t;
+    struct approve_tally t = {0};
     enum status st = approve_tally(a, h, lot ? lot : &none, &t);
     *owner = lot ? lot->owner : NULL;
     if (st == ST_OK && t.state == APPROVE_WAITS) {

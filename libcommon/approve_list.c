@@ -50,10 +50,7 @@ enum status approve_list(const struct approve *a)
 {
     struct approve_places p;
     size_t n = 0;
-    enum status st = path_refresh(a->u->path) < 0 ? ST_TEMP : ST_OK;
-    if (st != ST_OK)
-        return st;
-    st = approve_places(a, &p);
+    enum status st = approve_places(a, &p);
     for (size_t i = 0; st == ST_OK && i < p.n; i++) {
         struct approve_held h = {0};
         struct approve_tally t = {0};

@@ -6,8 +6,8 @@
 
 #define APPROVE_NAME 64 /* octets of a unit's or a person's id: path_check */
 #define APPROVE_WHY 400
-/* The longest reason of a person: "refused by NAME: WHY" is one statusString. */
-#define APPROVE_REASON (CMC_STRING - APPROVE_NAME - 16)
+/* The longest reason of a person: "ra-approve: refused by NAME: WHY" is one statusString. */
+#define APPROVE_REASON (CMC_STRING - APPROVE_NAME - 32)
 
 /* A message that was held back, with its requests opened. */
 struct approve_held {

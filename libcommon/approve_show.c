@@ -38,12 +38,10 @@ static void put_hex(struct buf *out, const char *label, const unsigned char *p, 
 
 /* --- a message --- */
 
-static void put_decision(struct buf *out, const struct approve_held *h,
-                         const struct approve_tally *t, int changed)
+static void put_decision(struct buf *out, const struct approve_tally *t, int changed)
 {
     static const char *const states[] = {"waits", "granted", "refused"};
     char when[CLOCK_TEXT];
-    (void)h;
     buf_printf(out, "state: %s, %d of %d\n", changed ? "changed since" : states[t->state],
                t->granted, t->needed);
     for (size_t i = 0; i < t->n; i++) {
@@ -73,7 +71,7 @@ static enum status put_quota(const struct approve *a, const struct lot *lot, str
 static enum status put_message(const struct approve *a, const struct approve_held *h,
                                const struct lot *lot, int changed, struct buf *out)
 {
-    struct approve_tally t;
+    struct approve_tally t = {0};
     char when[CLOCK_TEXT];
     clock_format(h->since, when);
     put_hex(out, "id", h->message, sizeof h->message);
@@ -93,7 +91,7 @@ static enum status put_message(const struct approve *a, const struct approve_hel
     if (st == ST_OK)
         st = approve_tally(a, h, lot, &t);
     if (st == ST_OK) {
-        put_decision(out, h, &t, changed);
+        put_decision(out, &t, changed);
         approve_tally_free(&t);
     }
     return st;

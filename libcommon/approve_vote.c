@@ -20,8 +20,6 @@ enum status approve_hand_open(const struct approve *a, const struct approve_pers
     char why[PATH_WHY];
     enum status st = ST_OK;
     *hand = (struct approve_hand){.p = p};
-    if (path_refresh(a->u->path) < 0)
-        return ST_TEMP;
     int n = pem_file(p->certificate, "CERTIFICATE", CERTIFICATE_OCTETS, der, CERTIFICATES);
     for (int i = 0; i < n; i++)
         spans[i] = buf_span(&der[i]);
@@ -91,10 +89,10 @@ static int still_waits(const struct approve_held *h, int changed, const struct a
 
 /* All rules, by what the ledger says now. */
 static enum status may(const struct approve *a, const struct approve_hand *hand,
-                       const struct approve_held *h, int changed, int *granted)
+                       const struct approve_held *h, int changed)
 {
     const struct lot *lot = lots_find(a->u->lots, h->lot);
-    struct approve_tally t;
+    struct approve_tally t = {0};
     char why[APPROVE_WHY];
     if (!lot) {
         diag_warn("lot \"%s\" is not in the file any more", h->lot);
@@ -107,7 +105,6 @@ static enum status may(const struct approve *a, const struct approve_hand *hand,
         diag_warn("%s", why);
         st = ST_REFUSED;
     }
-    *granted = t.granted;
     approve_tally_free(&t);
     return st;
 }
@@ -162,12 +159,11 @@ enum status approve_vote(const struct approve *a, struct approve_hand *hand, str
     struct approve_place at = {.attach = ""};
     struct buf cms = {0};
     char bad[CMS_WHY];
-    int granted;
     if (!h->m.n && !approve_held_open(a, h, bad)) {
         diag_warn("the message is not good any more: %s", bad);
         return ST_REFUSED;
     }
-    enum status st = may(a, hand, h, changed, &granted);
+    enum status st = may(a, hand, h, changed);
     if (st == ST_OK)
         st = key_open(hand);
     if (st == ST_OK)
@@ -183,7 +179,7 @@ enum status approve_vote(const struct approve *a, struct approve_hand *hand, str
     if (st == ST_OK)
         st = approve_held_at(a, &at, &again, &changed);
     if (st == ST_OK)
-        st = may(a, hand, h, changed, &granted);
+        st = may(a, hand, h, changed);
     if (st == ST_OK)
         st = record(a, hand, h, why, buf_span(&cms));
     if (st == ST_OK)

@@ -512,14 +512,28 @@ changed() {
 
 @test "a message of a unit that is revoked while it waits cannot be granted, and its poll says why" {
     echo "crl: ../pki/root.crl" >>"$LINE/etc/ra-approve.yaml"
+    cp "$PKI/attach.pem" "$PKI/attach-old.pem"
     pki_crl root root.crl
     id=$(waiting)
-    sleep 1.1
-    attach --poll | verify-unit >poll.pem
-    pki_crl root root.crl -revoke attach
+    pki_crl root root.crl -revoke attach-old
+    says 1 'the message is not good any more: *certificate of attach-1 was revoked *' ra-approve --show "$id"
     says 1 'the message is not good any more: *certificate of attach-1 was revoked *' grant alice "$id"
     run -0 ra-approve --list
-    run -3 --separate-stderr ra-approve <poll.pem
+    [ -z "$output" ]
+    # attach itself has a new certificate.
+    pki_unit_attest attach attach root 3650 attach-1
+    run -1 --separate-stderr polls
+    [[ ${stderr_lines[0]} == 'attach: A: refused: '*'the message that waited is not good any more: '*'attach-1 was revoked'* ]]
+}
+
+@test "a certificate of a person signs nothing but grants" {
+    . "$BATS_TEST_DIRNAME/forge.bash"
+    forge_unit twin.person approver root verify-unit-1
+    line_request C | attach --lot one | verify-unit >2.pem
+    forge get $CONTENT <2.pem | forged twin.person >forged.pem
+    run -3 --separate-stderr ra-approve <forged.pem
+    [ "$stderr" = 'ra-approve: stdin:1: layer 1 (verify-unit): signed by verify-unit-1, whose role is approver, not verify-unit' ]
+    [ -z "$output" ]
 }
 
 # --- calls ---
@@ -533,8 +547,8 @@ changed() {
     says 2 '--refuse and --why go together' decide alice --grant "$(waiting)" --why no
     says 2 '--key and --certificate go with --grant, --refuse or --ask' decide alice --list
     says 2 '*exclude each other' ra-approve --list --up
-    says 2 'the reason is not 1 to 520 octets of plain text' refuse alice "$(waiting)" $'two\nlines'
-    says 2 'the reason is not 1 to 520 octets of plain text' refuse alice "$(waiting)" "$(printf '%0521d' 0)"
+    says 2 'the reason is not 1 to 504 octets of plain text' refuse alice "$(waiting)" $'two\nlines'
+    says 2 'the reason is not 1 to 504 octets of plain text' refuse alice "$(waiting)" "$(printf '%0505d' 0)"
     # Two messages, and what both begin with.
     for n in {1..17}; do
         line_request R$n | attach --lot one | verify-unit
@@ -544,7 +558,7 @@ changed() {
 }
 
 @test "the longest reason goes down whole" {
-    why=$(printf '%0520d' 7)
+    why=$(printf '%0504d' 7)
     refuse alice "$(waiting)" "$why"
     run -1 --separate-stderr polls
     [[ ${stderr_lines[0]} == *"refused by alice: $why"* ]]
