@@ -45,13 +45,15 @@ enum status enroll_put(const struct enroll_form *f, struct signer *s, struct buf
 {
     struct buf der = {0};
     struct span spki;
+    struct x509_key_info info;
     char why[X509_WHY];
     spki.p = signer_spki(s, &spki.n);
     if (f->public_key) {
         put_public_key(f->subject, spki, out);
         return ST_OK;
     }
-    if (x509_key_weak(spki, why)) {
+    /* keys of other kinds are for a CA that knows them */
+    if (x509_key_info(spki, &info) && info.kind != X509_KEY_OTHER && x509_key_weak(spki, why)) {
         diag_warn("refused: the key has %s", why);
         return ST_REFUSED;
     }
