@@ -24,16 +24,22 @@ static int digit(int c)
     return at && (c >= 'A' || c <= '9') ? (int)(at - digits) : -1;
 }
 
-/* Hexadecimal, with colons or without, as openssl(1) prints it; zeros ahead do not count. */
-static void read_serial(struct mode *o)
+/* Hexadecimal, with colons or without, as openssl(1) prints it. 0: it is not that, or too long. */
+static size_t hexadecimal(const char *s, unsigned char out[SERIAL])
 {
     size_t n = 0;
-    for (const char *s = o->serial; *s; s += s[2] == ':' && s[3] ? 3 : 2) {
+    for (; *s && n < SERIAL; s += s[2] == ':' && s[3] ? 3 : 2) {
         int high = digit(s[0]), low = high < 0 ? -1 : digit(s[1]);
-        if (low < 0 || n == SERIAL)
-            opt_wrong(o->program, "--serial: not a hexadecimal number of whole octets");
-        o->octets[n++] = (unsigned char)(high << 4 | low);
+        if (low < 0)
+            return 0;
+        out[n++] = (unsigned char)(high << 4 | low);
     }
+    return *s ? 0 : n;
+}
+
+static void read_serial(struct mode *o)
+{
+    size_t n = hexadecimal(o->serial, o->octets);
     if (!n)
         opt_wrong(o->program, "--serial: not a hexadecimal number of whole octets");
     o->filter.serial = (struct span){o->octets, n};
