@@ -175,7 +175,7 @@ static int by_expiry(const void *a, const void *b)
 /* What its files take on the disk, so that a rehearsal names the same as a run. */
 static int64_t octets(struct store *s, const char *name)
 {
-    static const char *const files[] = {"",         "/cert.pem", "/chain.pem",
+    static const char *const files[] = {"",         "/cert.pem", "/chain.pem", "/fullchain.pem",
                                         "/key.pem", "/key.uri",  "/meta.yaml"};
     int64_t n = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -222,7 +222,7 @@ enum status prune_judge(const struct prune *p, struct store *s, const struct sto
     struct judge j = {.p = p, .s = s, .was = was, .is = is, .now = now};
     struct ordered *o = alloc_zero(is->n, sizeof *o);
     size_t n = 0;
-    *out = (struct prune_list){.clock = now < was->newest_not_before};
+    *out = (struct prune_list){.clock = store_clock_wrong(was, now)};
     j.clock = out->clock;
     for (size_t i = 0; p->when && i < is->n; i++) {
         unsigned rules = named(&j, &is->certs[i]);
@@ -250,4 +250,18 @@ void prune_rules_text(unsigned rules, struct buf *out)
     for (size_t i = 0; rule_names[i]; i++)
         if (rules & 1u << i)
             buf_printf(out, "%s%s", rules & ((1u << i) - 1) ? ", " : "", rule_names[i]);
+}
+
+void prune_when_text(const struct prune *p, struct buf *out)
+{
+    size_t begin = out->n;
+    if (p->when & PRUNE_ALWAYS)
+        buf_str(out, "always");
+    if (p->when & PRUNE_LIMIT)
+        buf_printf(out, "%slimit %lld", out->n > begin ? ", " : "", (long long)p->limit);
+    if (p->when & PRUNE_FREE_SPACE)
+        buf_printf(out, "%sfree space at most %lld octets", out->n > begin ? ", " : "",
+                   (long long)p->free_space);
+    if (!p->when)
+        buf_str(out, "never");
 }

@@ -52,5 +52,7 @@ enum status prune_judge(const struct prune *p, struct store *s, const struct sto
 void prune_list_free(struct prune_list *l);
 /* "superseded, expired", appended. */
 void prune_rules_text(unsigned rules, struct buf *out);
+/* "always", "limit 10", "free space at most 1048576 octets", "never", appended. */
+void prune_when_text(const struct prune *p, struct buf *out);
 
 #endif

@@ -96,8 +96,16 @@ const char *store_path(const struct store *s)
     return s->path;
 }
 
-/* What a killed process left: a folder that never got its name or has lost it, a link that was not
- * yet renamed. Nobody else is at work: the lock is held. */
+static int left_over(const char *name)
+{
+    static const char state[] = ".yaml.tmp."; /* io_write_file's, and mkstemp's six letters */
+    const char *tmp = strstr(name, state);
+    return !strncmp(name, ".new-", 5) || !strncmp(name, ".del-", 5) ||
+           (tmp && strlen(tmp) == sizeof state - 1 + 6);
+}
+
+/* What a killed process left: a folder that never got its name or has lost it, a link or a state
+ * that was not yet renamed. Nobody else is at work: the lock is held. */
 static int clean(struct store *s, enum store_folder f)
 {
     int fd = openat(s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ok = 1;
@@ -109,7 +117,7 @@ static int clean(struct store *s, enum store_folder f)
         return 0;
     }
     while (ok && (e = readdir(dir))) {
-        if (strncmp(e->d_name, ".new-", 5) && strncmp(e->d_name, ".del-", 5))
+        if (!left_over(e->d_name) || (f != STORE_STATE && *e->d_name != '.'))
             continue;
         ok = unlinkat(s->fd[f], e->d_name, 0) == 0 ||
              ((errno == EISDIR || errno == EPERM) && store_drop_folder(s, f, e->d_name));

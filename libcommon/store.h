@@ -1,7 +1,7 @@
 /* The device store (certline-store(5)): a folder for each certificate, a symbolic link for each
  * purpose, usable by any server as it is and never half-way.
  *
- *     STORE/cert/NAME/{cert.pem,chain.pem,key.pem|key.uri,meta.yaml}
+ *     STORE/cert/NAME/{cert.pem,chain.pem,fullchain.pem,key.pem|key.uri,meta.yaml}
  *     STORE/purpose/PURPOSE -> ../cert/NAME
  *     STORE/pending/PURPOSE/{request.pem,key.pem|key.uri,meta.yaml}
  *     STORE/state/PURPOSE.yaml, STORE/history
@@ -29,6 +29,8 @@
 #define STORE_PURPOSES 256
 #define STORE_BOOT 40 /* a boot_id of Linux, and more */
 #define STORE_ID 8    /* octets of a certificate's SHA-256 */
+#define STORE_MAKING 8
+#define STORE_AHEAD 300 /* seconds that the clock of a CA may be ahead of the device's */
 
 enum store_origin { STORE_FACTORY, STORE_ISSUED, STORE_SELF_SIGNED, STORE_IMPORTED, STORE_UNKNOWN };
 /* "factory", "issued", "self-signed", "imported", "unknown" */
@@ -74,6 +76,9 @@ struct store_scan {
  * file, a dangling link, one that points outside, a certificate that is none: a warning each,
  * out->bad, and the rest is read. ST_TEMP: the folders cannot be read. */
 enum status store_scan(struct store *s, struct store_scan *out);
+/* Whether a clock that says `now` is plainly wrong: before the newest notBefore by more than a CA's
+ * clock may be ahead. */
+int store_clock_wrong(const struct store_scan *sc, int64_t now);
 void store_scan_free(struct store_scan *sc);
 /* get0; NULL: none of that name. */
 const struct store_cert *store_find(const struct store_scan *sc, const char *name);
@@ -93,6 +98,8 @@ struct store_item {
 /* ST_REFUSED after a warning: there is none, or it cannot be read. */
 enum status store_read(struct store *s, const char *name, struct store_item *out);
 void store_item_free(struct store_item *i);
+/* cert.pem alone; the view borrows from der. 0 after a warning. */
+int store_read_cert(struct store *s, const char *name, struct buf *der, struct x509_cert *cert);
 
 /* What is to be put in. Of key_pem (secret) and key_uri at most one is set. */
 struct store_new {
@@ -145,10 +152,13 @@ enum status store_enrolment_end(struct store *s, const char *purpose);
 
 /* What is remembered of a purpose between runs (certline-store(5), STATE). */
 struct store_state {
-    int64_t set;             /* when it was switched last; 0: never */
-    int64_t failures, again; /* of renewals in a row; not before this time */
-    int hook, restart;       /* still to be done */
-    char boot[STORE_BOOT];   /* in which life of the system the restart became needed */
+    int64_t set;                   /* when it was switched last; 0: never */
+    int64_t failures, again;       /* of renewals in a row; not before this time */
+    int hook, restart, prune;      /* still to be done */
+    int asked;                     /* the enrolment under way was answered "not yet" */
+    char boot[STORE_BOOT];         /* in which life of the system the restart became needed */
+    char replaced[STORE_NAME + 1]; /* by the last switch; empty: none */
+    char making[STORE_MAKING + 1]; /* ends the name of the token key that is being made, or empty */
 };
 /* Zeroed where nothing is remembered. 1, or 0 after a warning. */
 int store_state_read(struct store *s, const char *purpose, struct store_state *out);

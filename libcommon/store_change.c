@@ -69,14 +69,18 @@ int store_put_key(int folder, struct span key_pem, const char *key_uri)
 
 static int fill(int folder, const struct store_new *n)
 {
-    struct buf pem = {0}, meta = {0};
+    struct buf pem = {0}, full = {0}, meta = {0};
     pem_put(&pem, "CERTIFICATE", n->cert.p, n->cert.n);
+    buf_put(&full, pem.d, pem.n);
+    buf_put(&full, n->chain.p, n->chain.n);
     put_meta(n, &meta);
     int ok = store_put_file(folder, "cert.pem", buf_span(&pem), 0644) &&
              (!n->chain.n || store_put_file(folder, "chain.pem", n->chain, 0644)) &&
+             store_put_file(folder, "fullchain.pem", buf_span(&full), 0644) &&
              store_put_key(folder, n->key_pem, n->key_uri) &&
              store_put_file(folder, "meta.yaml", buf_span(&meta), 0644);
     buf_free(&pem);
+    buf_free(&full);
     buf_free(&meta);
     return ok;
 }
@@ -192,8 +196,8 @@ static int is_linked(const struct store *s, const char *name)
 
 static int only_ours(const struct store *s, const char *name)
 {
-    static const char *const known[] = {".",       "..",      "cert.pem", "chain.pem",
-                                        "key.pem", "key.uri", "meta.yaml"};
+    static const char *const known[] = {
+        ".", "..", "cert.pem", "chain.pem", "fullchain.pem", "key.pem", "key.uri", "meta.yaml"};
     int fd = openat(s->fd[STORE_CERT], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;

@@ -117,10 +117,10 @@ int store_read_pem(const struct store *s, enum store_folder f, const char *name,
     return der->n ? 1 : -1;
 }
 
-static int read_cert(const struct store *s, const char *name, struct store_item *out)
+int store_read_cert(struct store *s, const char *name, struct buf *der, struct x509_cert *cert)
 {
-    int have = store_read_pem(s, STORE_CERT, name, "cert.pem", "CERTIFICATE", &out->der);
-    if (have > 0 && x509_cert_view(buf_span(&out->der), &out->cert))
+    int have = store_read_pem(s, STORE_CERT, name, "cert.pem", "CERTIFICATE", der);
+    if (have > 0 && x509_cert_view(buf_span(der), cert))
         return 1;
     if (have >= 0)
         store_failed(s, STORE_CERT, name, have ? "not a certificate" : "no such certificate");
@@ -134,7 +134,7 @@ enum status store_read(struct store *s, const char *name, struct store_item *out
         diag_warn("%s: not the name of a certificate", name);
         return ST_REFUSED;
     }
-    if (read_cert(s, name, out) &&
+    if (store_read_cert(s, name, &out->der, &out->cert) &&
         store_read_file(s, STORE_CERT, name, "chain.pem", &out->chain) >= 0 &&
         store_read_key(s, STORE_CERT, name, &out->key, &out->key_in_token) >= 0 &&
         read_meta(s, name, out))

@@ -152,7 +152,7 @@ enum status store_enrolment_end(struct store *s, const char *purpose)
 
 struct state {
     struct store_state s; /* first */
-    const char *boot;
+    const char *boot, *replaced, *making;
 };
 
 static const struct cfg_field state_fields[] = {
@@ -168,6 +168,10 @@ static const struct cfg_field state_fields[] = {
      .max = INT64_MAX},
     {.name = "hook", .type = CFG_BOOL, .offset = offsetof(struct store_state, hook)},
     {.name = "restart", .type = CFG_BOOL, .offset = offsetof(struct store_state, restart)},
+    {.name = "prune", .type = CFG_BOOL, .offset = offsetof(struct store_state, prune)},
+    {.name = "asked", .type = CFG_BOOL, .offset = offsetof(struct store_state, asked)},
+    {.name = "replaced", .type = CFG_STRING, .offset = offsetof(struct state, replaced)},
+    {.name = "making", .type = CFG_STRING, .offset = offsetof(struct state, making)},
     {.name = NULL},
 };
 
@@ -187,6 +191,9 @@ int store_state_read(struct store *s, const char *purpose, struct store_state *o
         ok = c && cfg_read(c, cfg_root(c), state_fields, &state);
         *out = state.s;
         snprintf(out->boot, sizeof out->boot, "%s", ok && state.boot ? state.boot : "");
+        snprintf(out->replaced, sizeof out->replaced, "%s",
+                 ok && state.replaced ? state.replaced : "");
+        snprintf(out->making, sizeof out->making, "%s", ok && state.making ? state.making : "");
         cfg_free(c);
     } else if (errno != ENOENT) {
         ok = diag_warn("%s: %s", path, strerror(errno));
@@ -200,9 +207,14 @@ enum status store_state_write(struct store *s, const char *purpose, const struct
     struct buf b = {0};
     assert(s->lock >= 0);
     char *path = state_path(s, purpose);
-    buf_printf(&b, "set: %lld\nfailures: %lld\nagain: %lld\nhook: %s\nrestart: %s\n",
-               (long long)st->set, (long long)st->failures, (long long)st->again,
-               st->hook ? "yes" : "no", st->restart ? "yes" : "no");
+    buf_printf(&b, "set: %lld\nfailures: %lld\nagain: %lld\n", (long long)st->set,
+               (long long)st->failures, (long long)st->again);
+    buf_printf(&b, "hook: %s\nrestart: %s\nprune: %s\nasked: %s\n", st->hook ? "yes" : "no",
+               st->restart ? "yes" : "no", st->prune ? "yes" : "no", st->asked ? "yes" : "no");
+    if (*st->replaced)
+        buf_printf(&b, "replaced: \"%s\"\n", st->replaced);
+    if (*st->making)
+        buf_printf(&b, "making: \"%s\"\n", st->making);
     if (*st->boot)
         buf_printf(&b, "boot: \"%s\"\n", st->boot);
     int ok = io_write_file(path, b.d, b.n, 0644, IO_FSYNC);

@@ -233,6 +233,11 @@ enum status store_scan(struct store *s, struct store_scan *out)
     return ok ? ST_OK : ST_TEMP;
 }
 
+int store_clock_wrong(const struct store_scan *sc, int64_t now)
+{
+    return sc->newest_not_before > INT64_MIN && now < sc->newest_not_before - STORE_AHEAD;
+}
+
 void store_scan_free(struct store_scan *sc)
 {
     free(sc->certs);
