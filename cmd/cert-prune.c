@@ -74,7 +74,7 @@ static enum status run(const struct mode *o)
     }
     if (st == ST_OK || st == ST_REFUSED) {
         enum status went = go(s, &sc, &list, o);
-        st = went != ST_OK ? went : sc.bad ? ST_REFUSED : st;
+        st = went != ST_OK ? went : sc.bad || list.bad ? ST_REFUSED : st;
     }
     prune_list_free(&list);
     store_scan_free(&sc);

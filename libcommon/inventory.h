@@ -21,7 +21,8 @@ struct inventory {
     int64_t now;
     unsigned char *states; /* enum inventory_state, as scan.certs */
     int64_t *due;          /* when it is due; INT64_MAX: never, or not in use */
-    size_t n_due, n_expired;
+    size_t n_due, n_expired, n_bad;
+    int clock; /* before the newest notBefore of the store: plainly wrong */
 };
 /* Scans the store and judges every certificate; what the schedule has to be asked for are those in
  * use alone. */
@@ -29,18 +30,25 @@ enum status inventory_open(const struct plan *p, struct store *s, int64_t now,
                            struct inventory *out);
 void inventory_close(struct inventory *v);
 
-/* One certificate as text; all of it owned. */
+/* One certificate as text without control characters, owned. What there are several of stands one a
+ * line. */
 struct inventory_row {
     const struct store_cert *cert;
     enum inventory_state state;
     int64_t due;
     int64_t days; /* left, rounded down; negative: since its end */
-    char *purposes, *subject, *issuer, *serial, *key, *sha256, *sha1, *usages, *names;
+    char *purposes, *issuer;
+    char *subject, *serial, *names, *usages, *extended_usages, *sha256, *sha1;
+    const char *key;    /* "EC P-256", "RSA"; with key_bits */
+    const char *key_in; /* "file", "token", "none" */
+    int key_bits;       /* 0: not known */
     const char *origin;
-    int64_t added;
+    int64_t added; /* 0: not known */
 };
-/* i: index in scan.certs. Of one that cannot be read only cert and state are set. */
+/* i: index in scan.certs. Of one that cannot be read only cert and state are set; the brief form
+ * opens nothing but cert.pem, and ends with `issuer`. */
 void inventory_row(const struct inventory *v, size_t i, struct inventory_row *out);
+void inventory_row_brief(const struct inventory *v, size_t i, struct inventory_row *out);
 void inventory_row_free(struct inventory_row *r);
 
 /* One object on one line (RFC 8259), appended. */

@@ -83,7 +83,7 @@ struct judge {
     struct store *s;
     const struct store_scan *was, *is;
     int64_t now;
-    int clock; /* see struct prune_list */
+    int clock, bad; /* see struct prune_list */
 };
 
 static int kept(const struct prune *p, const char *name)
@@ -106,14 +106,15 @@ static int superseded(const struct judge *j, const struct store_cert *c, const s
 }
 
 /* Rules that meta.yaml answers; it is read only where one of them is asked. */
-static int by_meta(const struct judge *j, const struct store_cert *c, unsigned asked,
-                   unsigned *rules)
+static int by_meta(struct judge *j, const struct store_cert *c, unsigned asked, unsigned *rules)
 {
     struct store_item i;
     if (!asked)
         return 1;
-    if (store_read(j->s, c->name, &i) != ST_OK)
+    if (store_read(j->s, c->name, &i) != ST_OK) {
+        j->bad = 1;
         return 0;
+    }
     if ((asked & PRUNE_SUPERSEDED) && superseded(j, c, &i))
         *rules |= PRUNE_SUPERSEDED;
     if ((asked & PRUNE_FACTORY) && i.origin == STORE_FACTORY)
@@ -123,7 +124,7 @@ static int by_meta(const struct judge *j, const struct store_cert *c, unsigned a
 }
 
 /* Which rules name it; 0: none, or it must stay. */
-static unsigned named(const struct judge *j, const struct store_cert *c)
+static unsigned named(struct judge *j, const struct store_cert *c)
 {
     const struct prune *p = j->p;
     const struct store_cert *before = store_find(j->was, c->name);
@@ -227,8 +228,10 @@ enum status prune_judge(const struct prune *p, struct store *s, const struct sto
     for (size_t i = 0; p->when && i < is->n; i++) {
         unsigned rules = named(&j, &is->certs[i]);
         if (rules)
-            o[n++] = (struct ordered){{i, rules}, &is->certs[i], (rules & PRUNE_EXPIRED) != 0};
+            o[n++] = (struct ordered){
+                {i, rules}, &is->certs[i], !j.clock && is->certs[i].not_after < now};
     }
+    out->bad = j.bad;
     if (n)
         qsort(o, n, sizeof *o, orders[p->order]);
     enum status st = how_many(&j, o, n, room, &out->n);

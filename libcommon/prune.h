@@ -39,6 +39,7 @@ struct prune_victim {
 struct prune_list {
     size_t n;
     struct prune_victim *v; /* in the order in which they go; owned */
+    int bad;                /* of some it could not be found out, said in a warning: they stay */
     int clock; /* the clock is before the newest notBefore: nothing was judged by date */
 };
 /* Judges as EP 3 413 224, paragraphs 120 to 123: by what `was`, the store ahead of the update, says

@@ -1,14 +1,13 @@
-#include "schedule.h"
+#include "schedule_priv.h"
 
 #include <openssl/sha.h>
 #include <string.h>
-#include <time.h>
 
 #include "buf.h"
 
 #define DAY (24 * 60 * 60)
-#define STEP (15 * 60) /* changes of clocks lie on quarters of an hour */
-#define WIDEST (3 * 60 * 60)
+#define STEP (15 * 60)        /* changes of clocks lie on quarters of an hour */
+#define WIDEST (26 * 60 * 60) /* a zone that crosses the date line leaves out a day */
 
 static int leap(int64_t year)
 {
@@ -35,7 +34,7 @@ static long offset(time_t t)
 }
 
 /* mktime(3) leaves open which instant it gives for a local time that is left out or comes twice. */
-static int64_t local_instant(const struct tm *want)
+int64_t schedule_local(const struct tm *want)
 {
     struct tm copy = *want;
     copy.tm_isdst = -1;
@@ -67,7 +66,7 @@ static int64_t instant(const struct schedule *s, int64_t year, int month)
                     .tm_mday = s->day < last ? s->day : last,
                     .tm_hour = s->hour,
                     .tm_min = s->minute};
-    return s->local ? local_instant(&tm) : (int64_t)timegm(&tm);
+    return s->local ? schedule_local(&tm) : (int64_t)timegm(&tm);
 }
 
 /* The first occurrence behind `since`. */
@@ -110,13 +109,15 @@ static int64_t spread(int64_t jitter, const char *device, const char *purpose)
 int64_t schedule_due(const struct schedule *s, const struct schedule_life *l, const char *device,
                      const char *purpose)
 {
-    int64_t life = l->not_after - l->not_before, tenth = life / 10, due = INT64_MAX;
+    int64_t life = l->not_after > l->not_before ? l->not_after - l->not_before : 0;
+    int64_t tenth = life / 10, due = INT64_MAX;
     int64_t latest = l->not_after - (tenth < DAY ? tenth : DAY);
     switch (s->kind) {
     case SCHEDULE_NEVER:
         return INT64_MAX;
     case SCHEDULE_BEFORE:
-        due = latest = l->not_after - s->seconds;
+        /* Where the whole lifetime is shorter than that, it would be due from its first second. */
+        due = latest = s->seconds < life ? l->not_after - s->seconds : l->not_before + life / 3 * 2;
         break;
     case SCHEDULE_FRACTION:
         due = latest =
@@ -135,9 +136,9 @@ int64_t schedule_due(const struct schedule *s, const struct schedule_life *l, co
     }
     if (due > latest)
         due = latest;
-    if (s->jitter) {
-        int64_t end = l->not_after - tenth, late = due + spread(s->jitter, device, purpose);
-        due = late <= end ? late : due < end ? end : due;
-    }
+    /* Over what there is of it, so that those that have less do not all come at its end. */
+    int64_t room = l->not_after - tenth - due;
+    if (s->jitter && room > 0)
+        due += spread(s->jitter < room ? s->jitter : room, device, purpose);
     return due;
 }

@@ -1,9 +1,8 @@
-#include "schedule.h"
+#include "schedule_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 
@@ -60,10 +59,13 @@ static int two_numbers(const char *s, char between, int digits, int *a, int *b)
 static int read_time(struct cfg *c, const struct cfg_node *n, const struct way *w,
                      struct schedule *out)
 {
+    int dates = out->kind == SCHEDULE_MONTHLY || out->kind == SCHEDULE_YEARLY;
     out->local = w->zone == 1;
+    if (cfg_get(n, "zone") && !dates && out->kind != SCHEDULE_AT)
+        return cfg_bad(c, cfg_get(n, "zone"), "\"zone\" goes with at, monthly or yearly");
     if (!w->time)
         return 1;
-    if (out->kind != SCHEDULE_MONTHLY && out->kind != SCHEDULE_YEARLY)
+    if (!dates)
         return cfg_bad(c, cfg_get(n, "time"), "\"time\" goes with monthly or yearly");
     return (two_numbers(w->time, ':', 2, &out->hour, &out->minute) && out->hour < 24 &&
             out->minute < 60) ||
@@ -92,9 +94,13 @@ static int read_at(struct cfg *c, const struct cfg_node *n, const struct way *w,
     const char *end = strptime(w->at, "%Y-%m-%dT%H:%M:%S", &tm);
     if (!end || *end)
         return cfg_bad(c, cfg_get(n, "at"), "not a time such as \"2027-01-31T02:30:00\"");
-    int day = tm.tm_mday;
-    out->at = w->zone == 1 ? (int64_t)mktime(&tm) : (int64_t)timegm(&tm);
-    return tm.tm_mday == day || cfg_bad(c, cfg_get(n, "at"), "there is no such day");
+    struct tm back = tm;
+    out->at = (int64_t)timegm(&back);
+    if (back.tm_mday != tm.tm_mday)
+        return cfg_bad(c, cfg_get(n, "at"), "there is no such day");
+    if (w->zone == 1)
+        out->at = schedule_local(&tm);
+    return 1;
 }
 
 static int read_fraction(struct cfg *c, const struct cfg_node *n, const char *text,

@@ -70,7 +70,7 @@ enum status store_open(const char *path, int make, struct store **out)
         if (!open_folder(s, (enum store_folder)f, make)) {
             int missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
             store_failed(s, (enum store_folder)f, NULL, NULL);
-            if (missing)
+            if (missing && !make)
                 diag_hint("cert-import makes a store");
             store_close(s);
             return missing ? ST_USAGE : ST_TEMP;
@@ -108,7 +108,7 @@ static int left_over(const char *name)
  * that was not yet renamed. Nobody else is at work: the lock is held. */
 static int clean(struct store *s, enum store_folder f)
 {
-    int fd = openat(s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ok = 1;
+    int fd = openat(s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
     if (!dir) {
@@ -116,14 +116,16 @@ static int clean(struct store *s, enum store_folder f)
             close(fd);
         return 0;
     }
-    while (ok && (e = readdir(dir))) {
+    while ((e = readdir(dir))) {
         if (!left_over(e->d_name) || (f != STORE_STATE && *e->d_name != '.'))
             continue;
-        ok = unlinkat(s->fd[f], e->d_name, 0) == 0 ||
-             ((errno == EISDIR || errno == EPERM) && store_drop_folder(s, f, e->d_name));
+        /* What somebody else put there must not keep the device from renewing. */
+        if (unlinkat(s->fd[f], e->d_name, 0) &&
+            ((errno != EISDIR && errno != EPERM) || !store_drop_folder(s, f, e->d_name)))
+            store_failed(s, f, e->d_name, NULL);
     }
     closedir(dir);
-    return ok;
+    return 1;
 }
 
 static void held_by(const struct store *s, const char *path)

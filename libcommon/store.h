@@ -10,7 +10,7 @@
  * renamed) and gone from the moment it loses it (renamed away, then emptied): what a kill left over
  * is taken away by the next process that holds the lock. A purpose is switched by rename(2). Names
  * and purposes are 1 to 64 of [A-Za-z0-9._-], the first no dot and no hyphen. No symbolic link is
- * ever followed; those of purposes are only read.
+ * ever followed but to see where that of a purpose leads.
  *
  * Every call that can fail prints one warning that names the file. */
 #ifndef STORE_H

@@ -174,22 +174,14 @@ static int is_linked(const struct store *s, const char *name)
     int fd = openat(s->fd[STORE_PURPOSE], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), linked = 0;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
-    char to[STORE_NAME + 16];
     if (!dir) {
         if (fd >= 0)
             close(fd);
         store_failed(s, STORE_PURPOSE, NULL, NULL);
         return -1;
     }
-    while (!linked && (e = readdir(dir))) {
-        ssize_t n = readlinkat(fd, e->d_name, to, sizeof to - 1);
-        const char *base;
-        if (n <= 0)
-            continue;
-        to[n] = '\0';
-        base = strrchr(to, '/');
-        linked = !strcmp(base ? base + 1 : to, name);
-    }
+    while (!linked && (e = readdir(dir)))
+        linked = store_link_leads(s, e->d_name, name);
     closedir(dir);
     return linked;
 }
@@ -210,9 +202,12 @@ static int only_ours(const struct store *s, const char *name)
     }
     while (ok && (e = readdir(dir))) {
         size_t i = 0;
+        struct stat st;
         while (i < sizeof known / sizeof *known && strcmp(e->d_name, known[i]))
             i++;
-        ok = i < sizeof known / sizeof *known;
+        ok =
+            i < 2 || (i < sizeof known / sizeof *known &&
+                      fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode));
         if (!ok) {
             char *path = alloc_printf("%s/%s", name, e->d_name);
             store_failed(s, STORE_CERT, path, "not a file of the store: nothing is deleted");
@@ -223,56 +218,13 @@ static int only_ours(const struct store *s, const char *name)
     return ok;
 }
 
-static void put_json(struct buf *out, const char *s)
-{
-    buf_char(out, '"');
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            buf_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*s);
-        else
-            buf_char(out, *s);
-    buf_char(out, '"');
-}
-
-/* On the disk before anything is gone. */
-static int record(const struct store *s, const char *name, const struct store_item *i,
-                  const char *why)
-{
-    char now[CLOCK_TEXT], end[CLOCK_TEXT];
-    struct buf line = {0};
-    clock_format(clock_now(), now);
-    clock_format(i->cert.not_after, end);
-    char *subject = x509_name_text(i->cert.subject);
-    buf_printf(&line, "{\"time\":\"%s\",\"deleted\":", now);
-    put_json(&line, name);
-    buf_str(&line, ",\"why\":");
-    put_json(&line, why);
-    buf_str(&line, ",\"subject\":");
-    put_json(&line, subject ? subject : "");
-    buf_str(&line, ",\"serial\":\"");
-    buf_hex(&line, i->cert.serial.p, i->cert.serial.n);
-    buf_printf(&line, "\",\"notAfter\":\"%s\"}\n", end);
-    int fd = openat(s->fd[STORE_ROOT], "history",
-                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    int ok = fd >= 0 && io_write(fd, line.d, line.n) && fsync(fd) == 0;
-    if (!ok)
-        store_failed(s, STORE_ROOT, "history", NULL);
-    if (fd >= 0)
-        close(fd);
-    free(subject);
-    buf_free(&line);
-    return ok;
-}
-
 /* A key that another certificate uses stays (renewed with the same key), and with it the objects of
  * its CKA_ID, among which is the newer certificate. */
 static enum status token_delete(struct store *s, const char *name, const struct store_item *i)
 {
     unsigned char hash[X509_HASH];
     x509_key_hash(i->cert.spki, hash);
-    int shared = store_has_key(s, hash, name);
+    int shared = store_has_key(s, hash, i->key, name);
     if (shared < 0)
         return ST_TEMP;
     return shared ? ST_OK : p11key_destroy(i->key, NULL, i->cert.spki.p, i->cert.spki.n);
@@ -293,10 +245,10 @@ enum status store_delete(struct store *s, const char *name, const char *why)
         st = ST_REFUSED;
     } else if (!only_ours(s, name))
         st = ST_REFUSED;
-    else if (!record(s, name, &i, why))
+    else if (!store_record(s, "deleted", name, &i, why)) /* before anything is gone */
         st = ST_TEMP;
-    if (st == ST_OK && i.key_in_token)
-        st = token_delete(s, name, &i);
+    if (st == ST_OK && i.key_in_token && (st = token_delete(s, name, &i)) != ST_OK)
+        store_record(s, "kept", name, &i, "its key could not be deleted from the token");
     if (st == ST_OK && !store_remove_folder(s, STORE_CERT, name))
         st = store_failed(s, STORE_CERT, name, NULL);
     store_item_free(&i);

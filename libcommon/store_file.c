@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,59 @@ int store_open_file(const struct store *s, enum store_folder f, const char *name
     close(dir);
     errno = saved;
     return fd;
+}
+
+int store_regular(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* "../cert/NAME" however it is written, or a path to a file in that folder. */
+static int names(const char *to, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = to; (at = strstr(at, "cert/")); at++) {
+        const char *behind = at + 5 + strspn(at + 5, "/");
+        if ((at == to || at[-1] == '/') && !strncmp(behind, name, n) &&
+            (!behind[n] || behind[n] == '/'))
+            return 1;
+    }
+    return 0;
+}
+
+enum store_link store_link(const struct store *s, const char *purpose, char name[STORE_NAME + 1])
+{
+    char to[PATH_MAX];
+    struct stat there, cert;
+    ssize_t n = readlinkat(s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
+    if (n < 0)
+        return STORE_LINK_GONE;
+    while (n > 1 && to[n - 1] == '/')
+        n--;
+    to[n] = '\0';
+    const char *base = strrchr(to, '/');
+    base = base ? base + 1 : to;
+    if (!store_name_ok(base) || !names(to, base))
+        return STORE_LINK_OUTSIDE;
+    snprintf(name, STORE_NAME + 1, "%.*s", STORE_NAME, base);
+    if (fstatat(s->fd[STORE_PURPOSE], purpose, &there, 0))
+        return STORE_LINK_DANGLING;
+    if (fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(cert.st_mode) ||
+        there.st_ino != cert.st_ino || there.st_dev != cert.st_dev)
+        return STORE_LINK_OUTSIDE;
+    return STORE_LINK_INSIDE;
+}
+
+int store_link_leads(const struct store *s, const char *purpose, const char *name)
+{
+    char to[PATH_MAX];
+    struct stat there, cert;
+    ssize_t n = readlinkat(s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
+    to[n < 0 ? 0 : n] = '\0';
+    return names(to, name) || (fstatat(s->fd[STORE_PURPOSE], purpose, &there, 0) == 0 &&
+                               fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW) == 0 &&
+                               there.st_ino == cert.st_ino && there.st_dev == cert.st_dev);
 }
 
 int store_read_file(const struct store *s, enum store_folder f, const char *name, const char *file,
@@ -101,8 +155,11 @@ int store_keep_folder(const struct store *s, enum store_folder f, const char *na
     char tmp[STORE_NAME + 8];
     beside(tmp, "new", name);
     /* RENAME_NOREPLACE: rename(2) would replace an empty folder of that name. */
-    return fsync(folder) == 0 && renameat2(s->fd[f], tmp, s->fd[f], name, RENAME_NOREPLACE) == 0 &&
-           fsync(s->fd[f]) == 0;
+    int ok = fsync(folder) == 0 &&
+             (renameat2(s->fd[f], tmp, s->fd[f], name, RENAME_NOREPLACE) == 0 ||
+              /* NFS knows no flags; the lock is held and the name was looked for. */
+              (errno == EINVAL && renameat(s->fd[f], tmp, s->fd[f], name) == 0));
+    return ok && fsync(s->fd[f]) == 0;
 }
 
 /* Best effort, and said so in the manual: journals and flash keep copies. */
@@ -110,7 +167,7 @@ static int overwrite(int folder, const char *file)
 {
     static const unsigned char zero[4096];
     struct stat st;
-    int fd = openat(folder, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), ok;
+    int fd = openat(folder, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), ok;
     if (fd < 0)
         return errno == ENOENT;
     ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);

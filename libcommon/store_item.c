@@ -102,9 +102,14 @@ int store_read_pem(const struct store *s, enum store_folder f, const char *name,
         return 0;
     char *path = store_path_of(s, f, name, file);
     struct pem *pem = fd < 0 ? NULL : pem_open(fd, STORE_FILE, 0);
-    enum pem_result r = pem ? pem_next(pem, &b, 1) : PEM_FAIL;
+    /* Not waited for: what is no file, such as a FIFO, might never give anything. */
+    enum pem_result r = pem ? pem_next(pem, &b, 0) : PEM_FAIL;
     if (r == PEM_BLOCK && !strcmp(b.label, label))
         buf_put(der, b.der, b.n);
+    else if (pem && !store_regular(fd))
+        diag_warn("%s: not a regular file", path);
+    else if (fd < 0 && errno == ELOOP)
+        diag_warn("%s: a symbolic link", path);
     else if (r == PEM_BAD || r == PEM_FAIL)
         diag_warn("%s: %s", path, r == PEM_BAD ? b.why : strerror(errno));
     else

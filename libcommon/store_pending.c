@@ -142,7 +142,7 @@ enum status store_enrolment_end(struct store *s, const char *purpose)
         return ST_OK;
     /* A key that no certificate of the store holds was never certified: it goes, too. */
     if (have > 0 && e.key_in_token && store_enrolment_key(&e, hash) &&
-        !store_has_key(s, hash, NULL) && csr_view(buf_span(&e.request), &csr, why))
+        !store_has_key(s, hash, e.key, NULL) && csr_view(buf_span(&e.request), &csr, why))
         st = p11key_destroy(e.key, NULL, csr.spki.p, csr.spki.n);
     if (st == ST_OK && !store_remove_folder(s, STORE_PENDING, purpose))
         st = store_failed(s, STORE_PENDING, purpose, NULL);
@@ -156,7 +156,10 @@ struct state {
 };
 
 static const struct cfg_field state_fields[] = {
-    {.name = "set", .type = CFG_INT, .offset = offsetof(struct store_state, set), .max = INT64_MAX},
+    {.name = "set",
+     .type = CFG_INT,
+     .offset = offsetof(struct store_state, set),
+     .max = X509_TIME_MAX},
     {.name = "boot", .type = CFG_STRING, .offset = offsetof(struct state, boot)},
     {.name = "failures",
      .type = CFG_INT,
@@ -165,7 +168,7 @@ static const struct cfg_field state_fields[] = {
     {.name = "again",
      .type = CFG_INT,
      .offset = offsetof(struct store_state, again),
-     .max = INT64_MAX},
+     .max = X509_TIME_MAX},
     {.name = "hook", .type = CFG_BOOL, .offset = offsetof(struct store_state, hook)},
     {.name = "restart", .type = CFG_BOOL, .offset = offsetof(struct store_state, restart)},
     {.name = "prune", .type = CFG_BOOL, .offset = offsetof(struct store_state, prune)},

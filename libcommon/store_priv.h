@@ -26,9 +26,22 @@ extern const char *const store_folders[STORE_FOLDERS];
 /* Opens a file `name/file` (or `file`, name NULL) of a folder for reading, following no link.
  * -1 with errno. */
 int store_open_file(const struct store *s, enum store_folder f, const char *name, const char *file);
+int store_regular(int fd);
 /* Reads it whole: 1; 0: not there; -1 after a warning. */
 int store_read_file(const struct store *s, enum store_folder f, const char *name, const char *file,
                     struct buf *out);
+
+/* Where the link of a purpose leads, as the system follows it; `name` is set for INSIDE and
+ * DANGLING. */
+enum store_link {
+    STORE_LINK_INSIDE,
+    STORE_LINK_DANGLING,
+    STORE_LINK_OUTSIDE,
+    STORE_LINK_GONE /* no link of that name */
+};
+enum store_link store_link(const struct store *s, const char *purpose, char name[STORE_NAME + 1]);
+/* Whether it could be said to lead to that certificate, by its text or by the system. */
+int store_link_leads(const struct store *s, const char *purpose, const char *name);
 
 /* Makes a folder beside (".new-NAME"), fills it through store_put_file, and gives it its name with
  * store_keep_folder; store_drop_folder takes away what was made. */
@@ -55,7 +68,13 @@ int store_put_key(int folder, struct span key_pem, const char *key_uri);
  * warning. */
 int store_read_pem(const struct store *s, enum store_folder f, const char *name, const char *file,
                    const char *label, struct buf *der);
-/* Whether a certificate other than `but` holds this key (x509_key_hash), or an enrolment does. */
-int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but);
+/* One line of STORE/history, on the disk when it returns: what happened ("deleted", "kept") to
+ * which certificate and why. 0 after a warning: nothing was added. */
+int store_record(const struct store *s, const char *what, const char *name,
+                 const struct store_item *i, const char *why);
+/* Whether a certificate other than `but` has this key (x509_key_hash; where a certificate cannot be
+ * read, its key.uri), or an enrolment has. -1 after a warning: not known. */
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *uri,
+                  const char *but);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "io.h"
 #include "pem.h"
 
 #define TRIES 10
@@ -27,14 +28,18 @@ struct scanner {
     size_t n_keys;
 };
 
-/* A name of a folder that is ours to look at; the others get their warning. */
+/* A name that is ours to look at; the others get their warning. */
 static int ours(struct scanner *c, enum store_folder f, const struct dirent *e, unsigned char type)
 {
-    if (e->d_name[0] == '.')
-        return 0; /* ".", "..", what is being made or taken away */
+    /* ".", "..", what is being made or taken away. */
+    if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !strncmp(e->d_name, ".new-", 5) ||
+        !strncmp(e->d_name, ".del-", 5))
+        return 0;
     if (!store_name_ok(e->d_name) || e->d_type != type) {
         store_failed(c->s, f, e->d_name,
-                     type == DT_LNK ? "not a link of a purpose" : "not a folder of a certificate");
+                     type == DT_LNK       ? "not a link of a purpose"
+                     : f == STORE_PENDING ? "not a folder of an enrolment"
+                                          : "not a folder of a certificate");
         c->out->bad = 1;
         return 0;
     }
@@ -129,48 +134,49 @@ static int each_cert(struct scanner *c, const char *name)
         pem_reopen(c->pem, fd);
     else
         c->pem = pem_open(fd, STORE_FILE, 0);
-    enum pem_result r = pem_next(c->pem, &b, 1);
+    /* Not waited for: what is no file, such as a FIFO, might never give anything. */
+    enum pem_result r = pem_next(c->pem, &b, 0);
     if (r == PEM_BLOCK && !strcmp(b.label, "CERTIFICATE"))
         look(c, to, (struct span){b.der, b.n});
-    else
-        bad(c, to, r == PEM_BAD ? b.why : r == PEM_FAIL ? strerror(errno) : "no certificate in it");
+    else if (!io_stopping())
+        bad(c, to,
+            !store_regular(fd) ? "not a regular file"
+            : r == PEM_BAD     ? b.why
+            : r == PEM_FAIL    ? strerror(errno)
+                               : "no certificate in it");
     close(fd);
+    if (io_stopping())
+        return diag_warn("stopped by a signal");
     return 1;
 }
 
 static int each_link(struct scanner *c, const char *purpose)
 {
     struct store_scan *out = c->out;
-    char to[STORE_NAME + 16];
-    static const char lead[] = "../cert/";
+    char name[STORE_NAME + 1];
+    enum store_link link = store_link(c->s, purpose, name);
+    if (link == STORE_LINK_GONE)
+        return 1;
     if (out->n_purposes == STORE_PURPOSES) {
         store_failed(c->s, STORE_PURPOSE, NULL, "more than 256 purposes");
         return 0;
     }
-    ssize_t n = readlinkat(c->s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
-    if (n < 0)
-        return 1; /* taken away meanwhile */
-    to[n] = '\0';
-    out->purposes = alloc_grow(out->purposes, out->n_purposes + 1, sizeof *out->purposes);
-    struct store_purpose *p = &out->purposes[out->n_purposes++];
-    *p = (struct store_purpose){.cert = -1};
-    snprintf(p->name, sizeof p->name, "%s", purpose);
-    const char *name = to + sizeof lead - 1;
-    int inside = !strncmp(to, lead, sizeof lead - 1) && store_name_ok(name);
-    const struct store_cert *cert = inside ? store_find(out, name) : NULL;
-    if (cert) {
-        p->cert = cert - out->certs;
-        out->certs[p->cert].linked = 1;
-        return 1;
-    }
-    struct stat st;
-    if (inside && fstatat(c->s->fd[STORE_CERT], name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    const struct store_cert *cert = link == STORE_LINK_INSIDE ? store_find(out, name) : NULL;
+    if (link == STORE_LINK_INSIDE && !cert) {
         c->again = 1;
         return 0;
     }
+    out->purposes = alloc_grow(out->purposes, out->n_purposes + 1, sizeof *out->purposes);
+    struct store_purpose *p = &out->purposes[out->n_purposes++];
+    *p = (struct store_purpose){.cert = cert ? cert - out->certs : -1};
+    snprintf(p->name, sizeof p->name, "%s", purpose);
+    if (cert) {
+        out->certs[p->cert].linked = 1;
+        return 1;
+    }
     store_failed(c->s, STORE_PURPOSE, purpose,
-                 inside ? "points to a certificate that is not there"
-                        : "does not point to a certificate of this store");
+                 link == STORE_LINK_DANGLING ? "points to a certificate that is not there"
+                                             : "does not point to a certificate of this store");
     out->bad = 1;
     return 1;
 }
@@ -260,7 +266,19 @@ const struct store_purpose *store_find_purpose(const struct store_scan *sc, cons
     return NULL;
 }
 
-int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but)
+/* Of one whose certificate cannot be read it is asked whether it names the same object. */
+static int names_key(struct store *s, const char *name, const char *uri)
+{
+    char *key = NULL;
+    int in_token = 0;
+    int have = store_read_key(s, STORE_CERT, name, &key, &in_token);
+    int same = have < 0 ? -1 : have && in_token && uri && !strcmp(key, uri);
+    free(key);
+    return same;
+}
+
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *uri,
+                  const char *but)
 {
     struct store_scan sc;
     unsigned char other[X509_HASH];
@@ -268,20 +286,18 @@ int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const ch
     if (store_scan(s, &sc) != ST_OK)
         return -1;
     for (size_t i = 0; i < sc.n && !found; i++) {
-        struct store_item item;
-        if (but && !strcmp(sc.certs[i].name, but)) {
+        struct buf der = {0};
+        struct x509_cert cert;
+        const char *name = sc.certs[i].name;
+        if (but && !strcmp(name, but)) {
             found = sc.certs[i].pending;
-            continue;
+        } else if (sc.certs[i].bad || !store_read_cert(s, name, &der, &cert)) {
+            found = names_key(s, name, uri);
+        } else {
+            x509_key_hash(cert.spki, other);
+            found = !memcmp(other, hash, X509_HASH);
         }
-        if (sc.certs[i].bad)
-            continue;
-        if (store_read(s, sc.certs[i].name, &item) != ST_OK) {
-            found = -1;
-            break;
-        }
-        x509_key_hash(item.cert.spki, other);
-        found = !memcmp(other, hash, X509_HASH);
-        store_item_free(&item);
+        buf_free(&der);
     }
     store_scan_free(&sc);
     return found;
