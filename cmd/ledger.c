@@ -108,7 +108,7 @@ static enum status work(struct mode *o, struct unit *u, enum audit_form form)
         return audit_head(u);
     if (o->export) {
         o->filter.lot = o->export;
-        return audit_export(u, &o->filter);
+        return audit_export(u, &o->filter, AUDIT_BLOCKS);
     }
     o->filter.device = o->show;
     return audit_show(u, &o->filter);

@@ -44,10 +44,10 @@ enum status audit_verify(struct unit *u, const char *heads, int bar);
 /* Prints the newest signed head. ST_REFUSED if there is none. */
 enum status audit_head(struct unit *u);
 
-/* Prints the evidence of a lot; `u` is opened with its key. ST_REFUSED if the ledger has nothing of
- * this lot; ST_USAGE: a ledger of attach or verify-unit, a lot of several owners and no f->owner.
- */
-enum status audit_export(struct unit *u, const struct audit_filter *f);
+/* Prints the evidence of a lot; `u` is opened with its key. blocks: how many a manifest names at
+ * the most, up to AUDIT_BLOCKS. ST_REFUSED if the ledger has nothing of this lot; ST_USAGE: a
+ * ledger of attach or verify-unit, a lot of several owners and no f->owner. */
+enum status audit_export(struct unit *u, const struct audit_filter *f, size_t blocks);
 
 struct audit_trust {
     const char *trust, *unit_ca; /* as anchor_files has them */

@@ -14,6 +14,7 @@ struct sheet {
     struct unit *u;
     struct audit_manifest m;
     struct buf text;
+    size_t most; /* blocks in a manifest */
     int64_t messages, blocks;
 };
 
@@ -46,7 +47,7 @@ static enum status sign(struct sheet *x, int last)
 
 static enum status block(struct sheet *x, struct span der)
 {
-    enum status st = x->m.n == AUDIT_BLOCKS ? sign(x, 0) : ST_OK;
+    enum status st = x->m.n == x->most ? sign(x, 0) : ST_OK;
     if (st != ST_OK)
         return st;
     cms_digest(der, x->m.blocks[x->m.n++]);
@@ -176,9 +177,9 @@ static enum status write_all(struct sheet *x, const struct audit_filter *f)
     return st;
 }
 
-enum status audit_export(struct unit *u, const struct audit_filter *f)
+enum status audit_export(struct unit *u, const struct audit_filter *f, size_t blocks)
 {
-    struct sheet x = {.u = u};
+    struct sheet x = {.u = u, .most = blocks};
     struct path *now = u->path;
     if (u->role != PATH_CA_SIGN && u->role != PATH_RA_APPROVE) {
         diag_warn("the ledger of %s has no evidence of its own", path_role_name(u->role));
@@ -188,7 +189,7 @@ enum status audit_export(struct unit *u, const struct audit_filter *f)
     x.m.unit = alloc_str(u->id);
     x.m.lot = alloc_str(f->lot);
     x.m.owner = alloc_str(f->owner);
-    x.m.blocks = alloc_zero(AUDIT_BLOCKS, sizeof *x.m.blocks);
+    x.m.blocks = alloc_zero(blocks, sizeof *x.m.blocks);
     u->path = path_new_past(u->anchor);
     enum status st = write_all(&x, f);
     path_free(u->path);

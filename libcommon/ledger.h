@@ -47,7 +47,8 @@ enum ledger_kind {
     LEDGER_REVOKED = 19,  /* ca-sign: a certificate: unit, owner, lot, profile, device, key, serial, status = reasonCode,
                              note = as of its LEDGER_ISSUED, data = who and why, UTF-8 */
     LEDGER_CRL = 20,      /* ca-sign: status = crlNumber, digest_out, note = issuer as above, data = DER */
-    LEDGER_HEAD = 21,     /* every unit: key = digest of the head before, digest_out, part = seconds since it, data = CMS */
+    LEDGER_HEAD = 21,     /* every unit: key = digest of the head before, digest_out, part = seconds since it, status = the
+                             last entry that it covers, data = CMS */
     LEDGER_ALLOWED = 22,  /* ca-sign: a person allowed a new key: owner, profile, device, data = who and why, UTF-8 */
     LEDGER_REISSUED = 23  /* ca-sign: beside LEDGER_ISSUED, for a device with a new key: tid, part, owner, lot, profile,
                              device, key, serial, data = which rule or person allowed it, UTF-8 */

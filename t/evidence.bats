@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
     . "$BATS_TEST_DIRNAME/people.bash"
-    line_build forge forge-sign && people_line "$BATS_FILE_TMPDIR/line" || return
+    line_build forge forge-sign audit-test && people_line "$BATS_FILE_TMPDIR/line" || return
     cd "$BATS_FILE_TMPDIR" || return
     local person
     for person in T1 T2 X1 T3; do
@@ -248,6 +248,27 @@ END
         forge-sign "$PKI/stranger.key" "$PKI/stranger.pem" type="$ARC.32" >manifest.pem
     { blocks "$FILES/listed.evidence" $(seq 1 $((n - 1))) && cat manifest.pem; } >forged.pem
     refused forged.pem "*: a manifest signed by the attach stranger"
+}
+
+@test "evidence with several manifests: none of them can be left out, moved or be the end" {
+    audit-test "$LINE/etc/ca-sign.yaml" two 2 >parts.pem
+    # two messages with their answers, and the head: 2 + 2 + 1 blocks, and a manifest behind each
+    [ "$(count parts.pem)" -eq 8 ]
+    run -0 check parts.pem
+    [[ $output == *"messages: 2"*"issued: 2"*"pending: 2"* ]]
+    but parts.pem 3 >less.pem
+    refused less.pem "*: a manifest that does not follow the one before it"
+    but parts.pem 6 >less.pem
+    refused less.pem "*: a manifest that does not follow the one before it"
+    but parts.pem 8 >less.pem
+    refused less.pem " its end is missing: no last manifest"
+    blocks parts.pem 4 5 6 1 2 3 7 8 >moved.pem
+    refused moved.pem "*: a manifest that does not follow the one before it"
+    blocks parts.pem 1 2 3 7 8 >less.pem
+    refused less.pem "*: a manifest that does not follow the one before it"
+    { blocks parts.pem 1 2 3 && blocks "$FILES/two.evidence" 5 6; } >mixed.pem
+    refused mixed.pem "*: a manifest that does not follow the one before it"
+    [ -z "$output" ]
 }
 
 @test "a block that was altered is refused" {
