@@ -37,6 +37,16 @@ people_restore() { # NAME
     cp -a "$LINE/etc.kept" "$LINE/etc"
 }
 
+# One message of A and B that waits for two people: ledgers "waiting", attach's message in 1.pem.
+people_waiting() {
+    cd "$BATS_FILE_TMPDIR" || return
+    { line_request A && line_request B; } >two.pem
+    attach --lot two <two.pem >"$LINE/1.pem"
+    line_middle <"$LINE/1.pem" >"$LINE/6.pem"
+    attach <"$LINE/6.pem" 2>waits || [ $? -eq 4 ]
+    line_keep waiting
+}
+
 # The options that say who decides; MODULE is line_tokens's.
 person() { # NAME [CERTIFICATE]
     printf '%s\n' --key "$(line_uri people "$1")" --certificate "$PKI/${2-$1}.pem"
@@ -68,3 +78,22 @@ polls() {
 }
 ledger() { sqlite3 "$LINE/var/$1.db" "$2"; } # UNIT SQL
 counted() { ledger ra-approve 'select count(*) from entry where kind = 14'; }
+
+# says CODE LINE COMMAND...: nothing on stdout, one line on stderr (and a hint, perhaps), nothing recorded
+says() {
+    local code=$1 want="ra-approve: $2" before
+    before=$(line_entries ra-approve)
+    run --separate-stderr "${@:3}"
+    # shellcheck disable=SC2053 # a pattern
+    [ "$status" -eq "$code" ] && [ -z "$output" ] && [[ ${stderr_lines[0]} == $want ]] &&
+        [[ ${stderr_lines[1]-hint:} == *hint:* ]] && [ "$(line_entries ra-approve)" = "$before" ] || {
+        printf '%s\n' "status $status, not $code" "$output" "$stderr" "wanted: $want"
+        return 1
+    }
+}
+state_of() { ra-approve --show "$1" | sed -n 's/^state: //p'; } # ID
+# somebody NAME CN [WORD OF pki_attest...]: a certificate for the key in NAME.pub
+somebody() {
+    pki_attest "$1" "/CN=$2" "${ISSUER-root}" "${DAYS-3650}" keyUsage=critical,digitalSignature \
+        extendedKeyUsage="$(pki_role "${ROLE-approver}")" "${@:3}"
+}
