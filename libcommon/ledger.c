@@ -133,17 +133,14 @@ enum status ledger_read_newest(struct ledger *l, int64_t *id, int64_t *time)
     return row < 0 ? ST_TEMP : ST_OK;
 }
 
-enum status ledger_check_clock(struct ledger *l)
+enum status ledger_check_clock(const struct ledger *l)
 {
-    enum status st = ledger_read_newest(l, &l->next_id, &l->newest);
-    l->next_id++;
-    if (st == ST_OK && clock_now() < l->newest - CLOCK_SLACK) {
-        char t[CLOCK_TEXT];
-        clock_format(l->newest, t);
-        diag_warn("%s: the clock is behind the ledger's newest entry (%s)", l->path, t);
-        st = ST_TEMP;
-    }
-    return st;
+    char t[CLOCK_TEXT];
+    if (clock_now() >= l->newest - CLOCK_SLACK)
+        return ST_OK;
+    clock_format(l->newest, t);
+    diag_warn("%s: the clock is behind the ledger's newest entry (%s)", l->path, t);
+    return ST_TEMP;
 }
 
 enum status ledger_check_unit(struct ledger *l, const char *unit)

@@ -25,7 +25,8 @@ static void close_database(struct ledger *l)
 }
 
 /* READ COMMITTED: what is asked after a lock was got sees what its last holder committed. */
-static const char begin_sql[] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+static const char begin_sql[] =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " LEDGER_PG_NEWEST;
 
 /* A server that was gone between two transactions is back, perhaps as another that knows less: a
  * new writer's chain fits wherever it starts. */
@@ -36,21 +37,33 @@ static enum status connect_again(struct ledger *l)
     return st == ST_OK ? ledger_pg_tables(l) : st;
 }
 
+static void rollback(struct ledger *l)
+{
+    ledger_pg_forget(l);
+    if (PQstatus(l->db->c) == CONNECTION_OK && PQtransactionStatus(l->db->c) != PQTRANS_IDLE)
+        PQclear(PQexec(l->db->c, "ROLLBACK"));
+}
+
+static enum status not_begun(struct ledger *l, enum status st)
+{
+    if (st != ST_OK)
+        rollback(l);
+    return st;
+}
+
 static enum status begin(struct ledger *l)
 {
     if (PQstatus(l->db->c) == CONNECTION_OK && !l->db->lost) {
         PGresult *r = PQexec(l->db->c, begin_sql);
-        if (PQresultStatus(r) == PGRES_COMMAND_OK) {
-            PQclear(r);
-            return ST_OK;
-        }
+        if (PQresultStatus(r) == PGRES_TUPLES_OK)
+            return ledger_pg_newest(l, r);
         const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
         if (PQstatus(l->db->c) == CONNECTION_OK && (!state || strncmp(state, "57P", 3) != 0))
-            return ledger_pg_failed(l, r);
+            return not_begun(l, ledger_pg_failed(l, r));
         PQclear(r);
     }
     enum status st = connect_again(l);
-    return st == ST_OK ? ledger_pg_run(l, begin_sql) : st;
+    return st == ST_OK ? not_begun(l, ledger_pg_newest(l, PQexec(l->db->c, begin_sql))) : st;
 }
 
 static enum status commit(struct ledger *l)
@@ -75,13 +88,6 @@ static enum status commit(struct ledger *l)
     if (st == ST_OK)
         ledger_pg_forget(l);
     return st;
-}
-
-static void rollback(struct ledger *l)
-{
-    ledger_pg_forget(l);
-    if (PQstatus(l->db->c) == CONNECTION_OK && PQtransactionStatus(l->db->c) != PQTRANS_IDLE)
-        PQclear(PQexec(l->db->c, "ROLLBACK"));
 }
 
 static int offer(struct ledger *l, const struct ledger_filter *f, const char *note,

@@ -13,7 +13,7 @@
  * max_connections (100). Who needs more keeps everybody else out. */
 #define MOST_LOCKS 512
 
-static int64_t mark(struct ledger *l, char what, struct span name)
+int64_t ledger_pg_mark(struct ledger *l, char what, struct span name)
 {
     unsigned char hash[LEDGER_HASH];
     struct buf b = {0};
@@ -34,30 +34,29 @@ static int64_t device_mark(struct ledger *l, const char *owner, const char *prof
     const char *const part[] = {owner, profile, device};
     for (int i = 0; i < 3; i++)
         buf_put(&b, part[i] ? part[i] : "", part[i] ? strlen(part[i]) + 1 : 1);
-    int64_t m = mark(l, 'd', buf_span(&b));
+    int64_t m = ledger_pg_mark(l, 'd', buf_span(&b));
     buf_free(&b);
     return m;
 }
 
-static enum status lock_marks(struct ledger *l, const int64_t *v, size_t n)
+/* shared: that one of them is locked together with others. */
+static enum status lock_marks(struct ledger *l, const int64_t *v, size_t n, int64_t shared)
 {
     struct ledger_array marks = {0};
     for (size_t i = 0; i < n; i++)
         ledger_array_int(&marks, v[i]);
     struct ledger_stmt *st = ledger_sql(l, LEDGER_PG_LOCK);
-    int row;
     ledger_pg_bind_array(st, 1, &marks);
-    while ((row = ledger_step(st)) > 0)
-        ;
-    ledger_reset(st);
+    ledger_bind_int(st, 2, shared);
+    enum status done = ledger_run_sql(st);
     buf_free(&marks.b);
-    return row < 0 ? ST_TEMP : ST_OK;
+    return done;
 }
 
 enum status ledger_pg_lock(struct ledger *l, char what, struct span name)
 {
-    int64_t m = mark(l, what, name);
-    return lock_marks(l, &m, 1);
+    int64_t m = ledger_pg_mark(l, what, name);
+    return lock_marks(l, &m, 1, ~m);
 }
 
 static int by_value(const void *a, const void *b)
@@ -77,30 +76,23 @@ static int is_expected(const struct ledger_db *db, int64_t m)
     return db->n_expected && bsearch(&m, db->expected, db->n_expected, sizeof m, by_value) != NULL;
 }
 
-/* In the order of the marks, so that no two wait for each other. */
+/* In the order of the marks, so that no two wait for each other; behind one that all share, which
+ * who has too many takes alone. v has room for one more than n. */
 static enum status lock_identities(struct ledger *l, int64_t *v, size_t n)
 {
     struct ledger_db *db = l->db;
-    int64_t all = mark(l, 'a', (struct span){NULL, 0});
-    size_t kept = 0;
-    qsort(v, n, sizeof *v, by_value);
-    for (size_t i = 0; i < n; i++)
-        if (!kept || v[kept - 1] != v[i])
+    size_t kept = 1;
+    v[0] = ledger_pg_mark(l, 'a', (struct span){NULL, 0});
+    qsort(v + 1, n, sizeof *v, by_value);
+    for (size_t i = 1; i <= n; i++)
+        if (kept == 1 || v[kept - 1] != v[i])
             v[kept++] = v[i];
-    enum status st;
-    if (kept > MOST_LOCKS) {
-        st = lock_marks(l, &all, 1);
-    } else {
-        struct ledger_stmt *shared = ledger_sql(l, LEDGER_PG_LOCK_SHARED);
-        ledger_bind_int(shared, 1, all);
-        st = ledger_run_sql(shared);
-        if (st == ST_OK)
-            st = lock_marks(l, v, kept);
-    }
+    enum status st = kept > MOST_LOCKS ? lock_marks(l, v, 1, ~v[0]) : lock_marks(l, v, kept, v[0]);
     if (st != ST_OK)
         return st;
+    kept--;
     db->expected = alloc_grow(db->expected, db->n_expected + kept, sizeof *v);
-    memcpy(db->expected + db->n_expected, v, kept * sizeof *v);
+    memcpy(db->expected + db->n_expected, v + 1, kept * sizeof *v);
     db->n_expected += kept;
     qsort(db->expected, db->n_expected, sizeof *v, by_value);
     return ST_OK;
@@ -149,14 +141,14 @@ enum status ledger_pg_expect(struct ledger *l, enum ledger_kind kind,
                              const struct ledger_identity *v, size_t n)
 {
     int64_t *marks = alloc_zero(2 * n + 1, sizeof *marks);
-    size_t n_marks = 0;
+    size_t n_marks = 1;
     for (size_t i = 0; i < n; i++) {
         if (v[i].key.n)
-            marks[n_marks++] = mark(l, 'x', v[i].key);
+            marks[n_marks++] = ledger_pg_mark(l, 'x', v[i].key);
         if (v[i].device && kind == LEDGER_ISSUED)
             marks[n_marks++] = device_mark(l, v[i].owner, v[i].profile, v[i].device);
     }
-    enum status st = l->open && n_marks ? lock_identities(l, marks, n_marks) : ST_OK;
+    enum status st = l->open && n_marks > 1 ? lock_identities(l, marks, n_marks - 1) : ST_OK;
     free(marks);
     return st == ST_OK && n ? fetch(l, kind, v, n) : st;
 }
@@ -178,7 +170,7 @@ enum status ledger_pg_find(struct ledger *l, const struct ledger_wanted *w)
     enum status st = ST_OK;
     if (w->by_key) {
         who.key = w->key;
-        m = mark(l, 'x', w->key);
+        m = ledger_pg_mark(l, 'x', w->key);
     } else {
         who =
             (struct ledger_identity){.owner = w->owner, .profile = w->profile, .device = w->device};

@@ -21,7 +21,7 @@ struct ledger_owns {
 
 struct ledger_db {
     PGconn *c;
-    int lost;                 /* the server went away, or said that it would */
+    int lost;         /* the server went away, or said that it would */
     unsigned session; /* counts the connections: what was prepared on one is not on the next */
     struct ledger_owns added; /* in this transaction; written by its commit */
     struct ledger_owns held;  /* what the expected identities have, by id */
@@ -68,6 +68,10 @@ void ledger_owns_clear(struct ledger_owns *o);
 
 enum status ledger_pg_add(struct ledger *l, const struct ledger_entry *e);
 enum status ledger_pg_write(struct ledger *l);
+/* What follows the newest entry, from a query that ends with LEDGER_PG_NEWEST; r is cleared. */
+#define LEDGER_PG_NEWEST "SELECT id, time FROM entry ORDER BY id DESC LIMIT 1"
+enum status ledger_pg_newest(struct ledger *l, PGresult *r);
+int64_t ledger_pg_mark(struct ledger *l, char what, struct span name);
 enum status ledger_pg_lock(struct ledger *l, char what, struct span name);
 enum status ledger_pg_expect(struct ledger *l, enum ledger_kind kind,
                              const struct ledger_identity *v, size_t n);

@@ -131,13 +131,33 @@ static enum status write_rows(struct ledger *l, size_t from, size_t to)
     return done;
 }
 
+enum status ledger_pg_newest(struct ledger *l, PGresult *r)
+{
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        return ledger_pg_failed(l, r);
+    int some = PQntuples(r) > 0;
+    l->next_id = (some ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : 0) + 1;
+    l->newest = some ? strtoll(PQgetvalue(r, 0, 1), NULL, 10) : 0;
+    PQclear(r);
+    return ST_OK;
+}
+
+/* From here to the end of the commit nobody else gives ids. */
+static enum status lock_ids(struct ledger *l)
+{
+    char *sql = alloc_printf("SELECT pg_advisory_xact_lock(%lld); " LEDGER_PG_NEWEST,
+                             (long long)ledger_pg_mark(l, 'i', (struct span){NULL, 0}));
+    enum status st = ledger_pg_newest(l, PQexec(l->db->c, sql));
+    free(sql);
+    return st;
+}
+
 enum status ledger_pg_write(struct ledger *l)
 {
     size_t n = l->db->added.n;
     if (!n)
         return ST_OK;
-    /* From here to the end of the commit nobody else gives ids. */
-    enum status st = ledger_pg_lock(l, 'i', (struct span){NULL, 0});
+    enum status st = lock_ids(l);
     if (st == ST_OK)
         st = ledger_check_clock(l);
     if (st == ST_OK && !l->pending.writer)

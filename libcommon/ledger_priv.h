@@ -59,7 +59,6 @@ enum ledger_sql {
     LEDGER_SQLITE_MARKS,
     LEDGER_SQLITE_INDEXED,
     LEDGER_PG_LOCK,
-    LEDGER_PG_LOCK_SHARED,
     LEDGER_PG_WRITER,
     LEDGER_PG_ADD,
     LEDGER_PG_EXPECT_ISSUED,
@@ -103,7 +102,7 @@ struct ledger_stmt;
 struct ledger_store {
     enum status (*open)(struct ledger *l); /* makes it if l is not a reader; checks whose it is */
     void (*close)(struct ledger *l);
-    enum status (*begin)(struct ledger *l);
+    enum status (*begin)(struct ledger *l); /* with next_id and newest */
     enum status (*commit)(struct ledger *l);
     void (*abort)(struct ledger *l);
     enum status (*add)(struct ledger *l, const struct ledger_entry *e);
@@ -187,8 +186,8 @@ int ledger_fits(const struct ledger_filter *f, const char *note, const struct le
 enum status ledger_check_unit(struct ledger *l, const char *unit);
 /* Id and time of the newest entry; 0 and 0 if there is none. */
 enum status ledger_read_newest(struct ledger *l, int64_t *id, int64_t *time);
-/* The same for the transaction that begins; ST_TEMP if the clock is behind it. */
-enum status ledger_check_clock(struct ledger *l);
+/* ST_TEMP if the clock is behind the newest entry. */
+enum status ledger_check_clock(const struct ledger *l);
 /* Gives e its place behind the last entry of this transaction, and its hash; ledger_follow once it
  * is kept. */
 void ledger_place(struct ledger *l, struct ledger_entry *e, unsigned char hash[LEDGER_HASH]);

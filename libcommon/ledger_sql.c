@@ -101,8 +101,8 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQLITE_INDEXED] = ALL " FROM entry WHERE kind IN (12, 14) ORDER BY id",
 
     /* PostgreSQL's */
-    [LEDGER_PG_LOCK] = "SELECT pg_advisory_xact_lock(m) FROM unnest(?1) AS m",
-    [LEDGER_PG_LOCK_SHARED] = "SELECT pg_advisory_xact_lock_shared(?1)",
+    [LEDGER_PG_LOCK] = "SELECT count(CASE WHEN m = ?2 THEN pg_advisory_xact_lock_shared(m)"
+                       " ELSE pg_advisory_xact_lock(m) END) FROM unnest(?1) AS m",
     [LEDGER_PG_WRITER] =
         "INSERT INTO writer (id, nonce, unit, program, opened) SELECT coalesce(max(id), 0) + 1,"
         " ?1, ?2, ?3, ?4 FROM writer RETURNING id",

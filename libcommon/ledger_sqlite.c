@@ -115,7 +115,14 @@ static void close_all(struct ledger *l)
 static enum status begin(struct ledger *l)
 {
     ledger_seen_forget(l, 0);
-    return ledger_run_sql(ledger_sql(l, LEDGER_SQLITE_BEGIN));
+    enum status st = ledger_run_sql(ledger_sql(l, LEDGER_SQLITE_BEGIN));
+    if (st != ST_OK)
+        return st;
+    st = ledger_read_newest(l, &l->next_id, &l->newest);
+    l->next_id++;
+    if (st != ST_OK)
+        ledger_run_sql(ledger_sql(l, LEDGER_SQLITE_ROLLBACK));
+    return st;
 }
 
 static enum status commit(struct ledger *l)
