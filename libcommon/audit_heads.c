@@ -74,8 +74,10 @@ static void one(struct unit *u, const struct ledger_entry *e, struct before *b,
 {
     char why[CMS_WHY] = "";
     struct head *h = head_open(e->data, u->path, why);
-    int ok = h && is_ours(u, h, why) && links_ok(u, h, why) && follows(e, h, b, why);
-    if (!ok)
+    int ours = h && is_ours(u, h, why);
+    if (!ours || !links_ok(u, h, why))
+        audit_problem(t, u->ledger_path, e->id, why);
+    if (ours && !follows(e, h, b, why))
         audit_problem(t, u->ledger_path, e->id, why);
     t->heads++;
     if (h) {

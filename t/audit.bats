@@ -159,6 +159,14 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     whole verify-unit
 }
 
+@test "--check says where heads are kept; head-every is a duration of a second at least" {
+    run -0 verify-unit --check
+    [[ $output == *"head: $LINE/etc/../var/verify-unit.heads"* ]]
+    { cat "$LINE/etc/verify-unit.yaml" && echo 'head-every: 0s'; } >"$LINE/etc/never.yaml"
+    VERIFY_YAML=never run -2 --separate-stderr verify-unit --check
+    [[ $stderr == *"never.yaml:"*head-every* ]]
+}
+
 @test "what was signed stays good when certificates have ended" {
     export CERTLINE_CLOCK=4102444800
     run -0 audit ca-sign --verify
