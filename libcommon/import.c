@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/sha.h>
+
 #include "diag.h"
 #include "io.h"
+#include "p11key.h"
 #include "pem.h"
 
 struct material {
@@ -76,17 +79,58 @@ static enum status gather(const struct import_options *o, struct material *m)
     return st;
 }
 
-static enum status has_room(const struct plan *p, struct store *s)
+/* The certificate of the store that is this one; empty: none. */
+static void find_same(const struct store_scan *sc, struct span der, char name[STORE_NAME + 1])
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    SHA256(der.p, der.n, hash);
+    *name = '\0';
+    for (size_t i = 0; i < sc->n && !*name; i++)
+        if (!sc->certs[i].bad && !memcmp(sc->certs[i].id, hash, STORE_ID))
+            snprintf(name, STORE_NAME + 1, "%s", sc->certs[i].name);
+}
+
+/* Whether there is a place for it. What is there already needs none: `same` names it. */
+static enum status has_room(const struct plan *p, struct store *s, const struct import_options *o,
+                            const struct material *m, char same[STORE_NAME + 1])
 {
     struct store_scan sc;
     enum status st = store_scan(s, &sc);
-    if (st == ST_OK && p->prune.limit && sc.n >= (size_t)p->prune.limit) {
+    if (st != ST_OK)
+        return st;
+    find_same(&sc, buf_span(&m->cert), same);
+    if (*same && o->name && strcmp(o->name, same)) {
+        diag_warn("%s: the store holds this certificate already, as %s", o->name, same);
+        st = ST_REFUSED;
+    } else if (!*same && o->name && store_find(&sc, o->name)) {
+        diag_warn("%s: there is a certificate of this name already", o->name);
+        st = ST_REFUSED;
+    } else if (!*same && p->prune.limit && sc.n >= (size_t)p->prune.limit) {
         diag_warn("%s: the store is full (%zu certificates)", p->store, sc.n);
         diag_hint("cert-prune deletes what the rules name");
         st = ST_REFUSED;
     }
     store_scan_free(&sc);
     return st;
+}
+
+/* Beside its key, where the device keeps certificates in a token, too. Ahead of the folder: what is
+ * there twice is put once. */
+static enum status put_in_token(const struct plan *p, const struct material *m)
+{
+    size_t n = 0;
+    int held = 0;
+    const char *base = cfg_path(p->cfg);
+    enum status st = p11key_holds_certificate(p->token, base, m->cert.d, m->cert.n, &held);
+    if (st != ST_OK || held)
+        return st;
+    if (p->token_limit && (st = p11key_count_certificates(p->token, base, &n)) != ST_OK)
+        return st;
+    if (p->token_limit && n >= (size_t)p->token_limit) {
+        diag_warn("%s: the token is full (%zu certificates)", p->store, n);
+        return ST_REFUSED;
+    }
+    return p11key_put_certificate(p->token, base, m->cert.d, m->cert.n);
 }
 
 static enum store_origin origin_of(const struct import_options *o, const struct material *m)
@@ -96,35 +140,39 @@ static enum store_origin origin_of(const struct import_options *o, const struct 
     return buf_same(m->view.issuer, m->view.subject) ? STORE_SELF_SIGNED : STORE_IMPORTED;
 }
 
-enum status import_run(const struct plan *p, struct store *s, const struct import_options *o)
+static enum status store_it(const struct plan *p, struct store *s, const struct import_options *o,
+                            const struct material *m, char name[STORE_NAME + 1])
 {
-    struct material m = {.cert = {0}};
-    char name[STORE_NAME + 1], line[STORE_NAME + 2];
-    enum status st = gather(o, &m);
     struct store_new n = {.name = o->name,
                           .base = o->n_purposes ? o->purposes[0] : "imported",
-                          .cert = buf_span(&m.cert),
-                          .chain = buf_span(&m.chain),
-                          .key_pem = buf_span(&m.key),
-                          .key_uri = o->key && !m.key.n ? o->key : NULL,
+                          .cert = buf_span(&m->cert),
+                          .chain = buf_span(&m->chain),
+                          .key_pem = buf_span(&m->key),
+                          .key_uri = o->key && !m->key.n ? o->key : NULL,
+                          .origin = origin_of(o, m),
                           .purposes = o->purposes,
                           .n_purposes = o->n_purposes};
-    if (st == ST_OK)
-        n.origin = origin_of(o, &m);
-    if (st == ST_OK)
-        st = store_lock(s, (int)p->wait);
-    if (st == ST_OK)
-        st = has_room(p, s);
-    if (st == ST_OK)
+    enum status st = has_room(p, s, o, m, name);
+    if (st == ST_OK && p->token && n.key_uri)
+        st = put_in_token(p, m);
+    if (st == ST_OK && !*name)
         st = store_add(s, &n, name);
     for (size_t i = 0; st == ST_OK && i < o->n_purposes; i++)
         st = store_set(s, o->purposes[i], name);
-    if (st == ST_OK) {
-        size_t len = strlen(name);
-        memcpy(line, name, len);
-        line[len] = '\n';
-        io_stdout(line, len + 1);
-    }
+    return st;
+}
+
+enum status import_run(const struct plan *p, struct store *s, const struct import_options *o)
+{
+    struct material m = {.cert = {0}};
+    char name[STORE_NAME + 1] = "", line[STORE_NAME + 2];
+    enum status st = gather(o, &m);
+    if (st == ST_OK)
+        st = store_lock(s, (int)p->wait);
+    if (st == ST_OK)
+        st = store_it(p, s, o, &m, name);
+    if (st == ST_OK)
+        io_stdout(line, (size_t)snprintf(line, sizeof line, "%s\n", name));
     store_unlock(s);
     buf_free(&m.cert);
     buf_free(&m.chain);

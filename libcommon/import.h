@@ -16,8 +16,10 @@ struct import_options {
     enum store_origin origin; /* STORE_UNKNOWN: self-signed where it is, else imported */
 };
 
-/* Stores it and prints its name. ST_INPUT: not certificates; ST_REFUSED: the key is another one,
- * the name is taken, the store is full; ST_TEMP. After a warning. */
+/* Stores it, in the plan's token too where its key is there, and prints its name. One that the
+ * store holds already is not stored again, its purposes are pointed to it. ST_INPUT: not
+ * certificates; ST_REFUSED: the key is another one, the name is taken, the store or the token is
+ * full; ST_TEMP. After a warning. */
 enum status import_run(const struct plan *p, struct store *s, const struct import_options *o);
 
 #endif

@@ -21,7 +21,7 @@ static const char head[] =
     "h2{font-size:1.1rem;margin:1.4rem 0 .4rem}\n"
     ".sum{display:flex;flex-wrap:wrap;gap:.4rem;padding:0;margin:.6rem 0;list-style:none}\n"
     ".sum li,.s{border-radius:1rem;padding:.05rem .7rem;font-size:.85rem;color:#fff;"
-    "background:var(--no);white-space:nowrap}\n"
+    "white-space:nowrap}\n"
     ".sum .n{color:inherit;background:var(--soft)}\n"
     ".use{background:var(--use)}.due{background:var(--due)}.end{background:var(--end)}"
     ".no{background:var(--no)}\n"
@@ -187,10 +187,10 @@ static void summary(const struct inventory *v, struct buf *out)
     clock_format(v->now, now);
     buf_str(out, "<h1>Certificates of ");
     text(out, v->plan->device);
-    buf_printf(out, "</h1>\n<ul class=\"sum\"><li class=\"n\">%zu in the store", v->scan.n);
+    buf_printf(out, "</h1>\n<ul class=\"sum\"><li class=\"n\">%zu", v->scan.n);
     if (v->plan->prune.limit)
         buf_printf(out, " of %lld", (long long)v->plan->prune.limit);
-    buf_str(out, "</li>");
+    buf_str(out, " in the store</li>");
     if (v->n_due)
         buf_printf(out, "<li class=\"due\">%zu due</li>", v->n_due);
     if (v->n_expired)

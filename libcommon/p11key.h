@@ -41,6 +41,11 @@ enum status p11key_destroy(const char *uri, const char *base, const void *spki, 
  * the URI; ST_TEMP: the token failed. */
 enum status p11key_count_certificates(const char *uri, const char *base, size_t *n);
 
+/* Whether the token holds this certificate (DER), whatever its label and CKA_ID. ST_USAGE: the URI;
+ * ST_TEMP: the token failed. */
+enum status p11key_holds_certificate(const char *uri, const char *base, const void *der, size_t n,
+                                     int *held);
+
 /* Appends one line a private key of the token that the URI names (and, where it has object= or id=,
  * only those): label, id in hex, type, "extractable" or "not-extractable", separated by tabs. */
 enum status p11key_list(const char *uri, const char *base, struct buf *out);

@@ -234,6 +234,40 @@ enum status p11key_destroy(const char *uri, const char *base, const void *spki, 
     return st;
 }
 
+struct value {
+    struct span der;
+    int held;
+};
+
+static CK_RV look_for(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
+{
+    struct value *v = arg;
+    CK_OBJECT_CLASS cls = CKO_CERTIFICATE;
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_VALUE, (void *)v->der.p, v->der.n}};
+    CK_OBJECT_HANDLE o;
+    CK_ULONG n = 0;
+    CK_RV rv = p11_find(f, s, t, 2, &o, 1, &n);
+    v->held = n > 0;
+    return rv;
+}
+
+enum status p11key_holds_certificate(const char *uri, const char *base, const void *der, size_t n,
+                                     int *held)
+{
+    struct value v = {.der = {der, n}};
+    struct p11_uri *u = NULL;
+    struct p11_token *t = NULL;
+    enum status st = p11_uri_parse(uri, base, &u);
+    if (st == ST_OK)
+        st = p11_open(u, 0, &t);
+    if (st == ST_OK)
+        st = p11_complain(t, "search for the certificate", p11_run(t, look_for, &v));
+    *held = v.held;
+    p11_close(t);
+    p11_uri_free(u);
+    return st;
+}
+
 static CK_RV count(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
 {
     CK_OBJECT_CLASS cls = CKO_CERTIFICATE;
