@@ -269,6 +269,9 @@ static int collect(const struct ledger_entry *e, void *arg)
         return 1;
     s->tids = alloc_grow(s->tids, s->n + 1, sizeof *s->tids);
     memcpy(s->tids[s->n++], e->tid.p, CMC_TID);
+    if (s->n == TRANSACTIONS)
+        problem(s, e->id,
+                "more transactions of this device than can be shown: the rest is left out");
     return s->n < TRANSACTIONS;
 }
 
