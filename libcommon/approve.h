@@ -1,17 +1,9 @@
 /* Quotas, and approval by people: messages that wait at ra-approve, and what persons decided about
- * them with keys of their own (certline-message(5), GRANTS).
+ * them with keys of their own: CMS of the content type certline.30, whose Grant certline-message(5)
+ * describes.
  *
- *     Grant ::= SEQUENCE {            -- CMS content certline.30
- *         version     INTEGER (1),
- *         unit        UTF8String,              -- id of the ra-approve
- *         attach      UTF8String,
- *         transaction INTEGER,                 -- transactionId
- *         message     OCTET STRING (SIZE(32)), -- SHA-256 of verify-unit's ContentInfo: the exact
- * requests lot         UTF8String, requests    INTEGER, decision    INTEGER,                 -- 0
- * granted, 2 refused why         UTF8String OPTIONAL }
- *
- * A message that waits goes by an ID: the first hexadecimal digits of that SHA-256, so that who
- * grants an ID grants what was shown under it. */
+ * A message that waits goes by an ID: the first hexadecimal digits of the SHA-256 of verify-unit's
+ * message, so that who grants an ID grants what was shown under it. */
 #ifndef APPROVE_H
 #define APPROVE_H
 

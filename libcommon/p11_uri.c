@@ -68,7 +68,7 @@ static int names_ok(const char *text)
 static char *module_path(const char *named, const char *base)
 {
     const char *env = getenv("CERTLINE_P11_MODULE");
-    if (!named)
+    if (!named || !*named) /* "module-path=": p11-kit gives an empty name */
         return alloc_str(env && *env ? env : DEFAULT_MODULE);
     char *path = base ? io_beside(base, named) : alloc_str(named);
     if (strchr(named, '/') || access(path, F_OK) == 0)

@@ -46,7 +46,7 @@ enum {
 /* The arc of certline's own OIDs; .1 to .4 are the units' roles. */
 #define PROFILE_ARC "2.25.111044168894393523651617990952196807275"
 /* hwType of hardware whose maker has not said any: hardware-type: says better */
-#define PROFILE_HARDWARE PROFILE_ARC ".30"
+#define PROFILE_HARDWARE PROFILE_ARC ".40"
 
 #define PROFILE_KINDS 3 /* X509_KEY_EC, X509_KEY_RSA, X509_KEY_ED25519 */
 #define PROFILE_TEMPLATES 16

@@ -420,6 +420,10 @@ cert() { openssl x509 -new -subj "/CN=$1" -force_pubkey "$2" -CA ca.pem -CAkey c
     [[ ${lines[0]} == *"PKCS#11 module: "* ]]
 }
 
+@test "an empty module-path is as good as none" {
+    run -0 signer-test -u "$(uri unit P-256)&module-path="
+}
+
 @test "a unit takes a key that hsm-keygen made" {
     run -0 signer-test -u "$(uri unit P-256)" "$(uri unit RSA-2048)"
 }
