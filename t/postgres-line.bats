@@ -16,13 +16,12 @@ teardown_file() {
     pg_remove
 }
 
-# Databases of its own for each test.
 setup() {
     . "$BATS_TEST_DIRNAME/line.bash"
     . "$BATS_TEST_DIRNAME/postgres.bash"
     cd "$BATS_TEST_TMPDIR" || return
     line_restore empty
-    CA=ca$BATS_TEST_NUMBER RA=ra$BATS_TEST_NUMBER
+    CA=ca RA=ra
     CA_URI=$(pg_database "$CA") RA_URI=$(pg_database "$RA")
     rm -rf "${LINE:?}/etc"
     cp -a "$LINE/etc.kept" "$LINE/etc"
@@ -71,10 +70,10 @@ subjects() { # FILE...
 }
 
 @test "verify-unit can have one, too" {
-    sed -i "s|^ledger: .*|ledger: $(pg_database "v$BATS_TEST_NUMBER")|" "$LINE/etc/verify-unit.yaml"
+    sed -i "s|^ledger: .*|ledger: $(pg_database verify)|" "$LINE/etc/verify-unit.yaml"
     line_request A >a.pem
     run -0 line open <a.pem
-    [ "$(pg "v$BATS_TEST_NUMBER" 'SELECT count(*) FROM entry WHERE kind IN (9, 10)')" = 2 ]
+    [ "$(pg verify 'SELECT count(*) FROM entry WHERE kind IN (9, 10)')" = 2 ]
 }
 
 @test "attach keeps its ledger in a file" {

@@ -16,7 +16,7 @@ teardown_file() {
 setup() {
     . "$BATS_TEST_DIRNAME/postgres.bash"
     cd "$BATS_TEST_TMPDIR" || return
-    DB=t$BATS_TEST_NUMBER
+    DB=ledger
     URI=$(pg_database "$DB")
 }
 
