@@ -10,13 +10,7 @@
 #include "clock.h"
 #include "diag.h"
 #include "io.h"
-#include "p11key.h"
 #include "progress.h"
-
-#define AGAIN_FIRST 60            /* seconds after a first failure; doubled with each */
-#define AGAIN_MOST (24 * 60 * 60) /* after a refusal */
-#define AGAIN_PENDING (60 * 60)   /* after "not yet" */
-#define FAILURES_A_KEY 5          /* then the next attempt makes a new key and request */
 
 void renew_worst(struct renew *r, enum status st)
 {
@@ -42,21 +36,36 @@ void renew_say(const char *fmt, ...)
 
 /* --- what is to be done --- */
 
-static void say_dry(const struct renew_job *j, int64_t due)
+static void say_owed(const struct renew_job *j)
 {
-    char when[CLOCK_TEXT], how[SCHEDULE_TEXT];
+    if (j->waiting)
+        renew_say("%s: an enrolment is under way: would be asked for again", j->p->name);
+    if (j->state.hook && j->p->after)
+        renew_say("%s: its hook has not succeeded yet: would be run", j->p->name);
+    if (j->state.restart)
+        renew_say("%s: waits for a restart", j->p->name);
+}
+
+static void say_dry(const struct renew *r, const struct renew_job *j, int64_t due, int forced)
+{
+    char when[CLOCK_TEXT], again[CLOCK_TEXT], how[SCHEDULE_TEXT];
+    int wait = !forced && (j->waiting || due <= r->o->now) && j->state.again > r->o->now;
     schedule_text(&j->p->renew, how);
-    if (due == INT64_MAX) {
-        renew_say("%s: never due", j->p->name);
-        return;
-    }
     clock_format(due, when);
-    if (!*j->present)
+    clock_format(j->state.again, again);
+    if (forced)
+        renew_say("%s: would be renewed", j->p->name);
+    else if (due == INT64_MAX)
+        renew_say("%s: never due", j->p->name);
+    else if (wait)
+        renew_say("%s: was due %s: not again before %s", j->p->name, when, again);
+    else if (!*j->present)
         renew_say("%s: has no certificate: would be requested", j->p->name);
-    else if (j->due)
+    else if (due <= r->o->now)
         renew_say("%s: %s was due %s (%s): would be renewed", j->p->name, j->present, when, how);
     else
         renew_say("%s: %s is due %s (%s)", j->p->name, j->present, when, how);
+    say_owed(j);
 }
 
 /* The certificate that the purpose points to. 0: it cannot be read, which was said. */
@@ -77,201 +86,109 @@ static int is_forced(const struct renew *r, const struct renew_job *j)
     return r->o->force && (!strcmp(r->o->force, j->p->name) || !strcmp(r->o->force, j->present));
 }
 
-static void plan_job(struct renew *r, struct renew_job *j, int clock)
+/* Whether an enrolment is under way: 1, 0; -1 after a warning. */
+static int under_way(struct renew *r, struct renew_job *j)
 {
     struct store_enrolment e;
+    char name[STORE_NAME + 1];
+    int have = store_enrolment(r->store, j->p->name, &e);
+    if (have <= 0)
+        return have;
+    *j->state.making = '\0'; /* its key is in the request */
+    j->waiting = !renew_stored(r, &e, name);
+    store_enrolment_free(&e);
+    return 1;
+}
+
+static int is_due(const struct renew *r, const struct renew_job *j, int pending, int64_t due)
+{
+    if (!j->p->enroll || (r->o->force && !is_forced(r, j)))
+        return 0;
+    if (is_forced(r, j))
+        return 1;
+    if (store_clock_wrong(&r->was, r->o->now))
+        return 0;
+    /* What is stored has only to be put to use: that waits for nothing. */
+    if (pending && !j->waiting)
+        return 1;
+    if ((!pending && due > r->o->now) || j->state.again <= r->o->now)
+        return pending || due <= r->o->now;
+    char when[CLOCK_TEXT];
+    clock_format(j->state.again, when);
+    diag_note("%s: not again before %s", j->p->name, when);
+    return 0;
+}
+
+static void plan_job(struct renew *r, struct renew_job *j)
+{
     if (!store_state_read(r->store, j->p->name, &j->state) || !read_present(r, j)) {
         renew_worst(r, ST_REFUSED);
         return;
     }
-    int pending = store_enrolment(r->store, j->p->name, &e);
-    if (pending > 0)
-        store_enrolment_free(&e);
-    if (pending < 0)
+    int pending = under_way(r, j);
+    if (pending < 0) {
         renew_worst(r, ST_REFUSED);
+        return;
+    }
+    if (is_forced(r, j) && !j->p->enroll) {
+        diag_warn("%s: it has no \"enroll\", so nothing can be asked for", j->p->name);
+        renew_worst(r, ST_USAGE);
+    }
     int64_t due = *j->present    ? plan_due(r->plan, j->p, &j->state, &j->item, r->o->jitter)
                   : j->p->enroll ? r->o->now
                                  : INT64_MAX;
-    int forced = is_forced(r, j), other = r->o->force && !forced;
-    j->resumed = pending > 0;
-    j->due = pending >= 0 && j->p->enroll && !other &&
-             (forced || ((pending || due <= r->o->now) && !clock));
-    if (r->o->dry_run) {
-        say_dry(j, due);
-        return;
-    }
-    if (j->due && !forced && j->state.again > r->o->now) {
-        char when[CLOCK_TEXT];
-        clock_format(j->state.again, when);
-        diag_note("%s: not again before %s", j->p->name, when);
-        j->due = 0;
-    }
-    /* Forked now, ahead of any token. */
-    if (j->due || (j->state.hook && j->p->after))
-        j->launch = launch_start(1, (int)j->p->timeout, RENEW_ANSWER);
+    if (r->o->dry_run)
+        say_dry(r, j, due, is_forced(r, j) && j->p->enroll);
+    else
+        j->due = is_due(r, j, pending, due);
+}
+
+/* A run that ended between the switch and the deletion: its deletion judges as it would have then,
+ * when the purpose still pointed to what was replaced. */
+static void as_it_was(struct renew *r, const struct renew_job *j)
+{
+    const struct store_cert *old = store_find(&r->was, j->state.replaced);
+    for (size_t i = 0; old && i < r->was.n_purposes; i++)
+        if (!strcmp(r->was.purposes[i].name, j->p->name)) {
+            r->was.purposes[i].cert = old - r->was.certs;
+            r->was.certs[r->was.purposes[i].cert].linked = 1;
+        }
 }
 
 /* --- doing it --- */
 
-static void backed_off(struct renew *r, struct renew_job *j, enum status st)
-{
-    int64_t most = st == ST_TEMP ? AGAIN_PENDING : AGAIN_MOST, wait = AGAIN_FIRST;
-    int64_t left = *j->present ? j->item.cert.not_after - r->o->now : 0;
-    for (int64_t i = 0; i < j->state.failures && wait < most; i++)
-        wait *= 2;
-    /* Where little time is left, it is tried more often. */
-    if (left > 0 && left / 10 < most)
-        most = left / 10 > AGAIN_FIRST ? left / 10 : AGAIN_FIRST;
-    j->state.failures++;
-    j->state.again = r->o->now + (wait < most ? wait : most);
-    renew_worst(r, store_state_write(r->store, j->p->name, &j->state));
-    if (st == ST_REFUSED && j->state.failures % FAILURES_A_KEY == 0)
-        renew_worst(r, store_enrolment_end(r->store, j->p->name));
-}
-
-static enum status locked(struct renew *r)
-{
-    return store_lock(r->store, (int)r->plan->wait);
-}
-
-/* The request that waits, or a new one. */
-static enum status have_request(struct renew *r, struct renew_job *j, struct store_enrolment *e)
-{
-    int have = store_enrolment(r->store, j->p->name, e);
-    if (have)
-        return have > 0 ? ST_OK : ST_REFUSED;
-    enum status st = locked(r);
-    if (st == ST_OK)
-        st = renew_request(r, j);
-    store_unlock(r->store);
-    if (st == ST_OK && store_enrolment(r->store, j->p->name, e) != 1)
-        st = ST_TEMP;
-    return st;
-}
-
-static enum status enrol(struct renew *r, struct renew_job *j, char name[STORE_NAME + 1])
-{
-    struct store_enrolment e = {.key = NULL};
-    struct renew_answer a = {.cert = {0}};
-    struct buf printed = {0};
-    enum status st = have_request(r, j, &e);
-    if (st != ST_OK)
-        goto out;
-    if (renew_stored(r, &e, name)) {
-        st = locked(r);
-        if (st == ST_OK)
-            st = renew_use(r, j, name);
-        goto out;
-    }
-    st = renew_ask(r, j, &e, &printed);
-    if (st == ST_OK)
-        st = renew_check(r, j, &e, buf_span(&printed), &a);
-    if (st == ST_OK)
-        st = locked(r);
-    if (st == ST_OK)
-        st = renew_install(r, j, &e, &a, name);
-out:
-    store_unlock(r->store);
-    store_enrolment_free(&e);
-    renew_answer_free(&a);
-    buf_free(&printed);
-    return st;
-}
-
+/* The order of things: the certificate in use, its hook, then what is superseded goes. */
 static void do_job(struct renew *r, struct renew_job *j)
 {
-    char name[STORE_NAME + 1] = "", end[CLOCK_TEXT];
-    struct store_item now;
-    enum status st = enrol(r, j, name);
-    if (st != ST_OK) {
-        renew_worst(r, st);
-        if (locked(r) == ST_OK)
-            backed_off(r, j, st);
-        store_unlock(r->store);
-        return;
+    if (j->due) {
+        if (j->state.prune) /* of last time: its hook has had its chances */
+            renew_prune_after(r, j);
+        renew_enrol(r, j);
+        progress_step(1);
     }
-    if (store_read(r->store, name, &now) != ST_OK) {
-        renew_worst(r, ST_TEMP);
-        return;
-    }
-    clock_format(now.cert.not_after, end);
-    renew_say("%s: %s is in use, valid to %s", j->p->name, name, end);
-    store_item_free(&now);
-}
-
-/* Deletes what the rules name; what went is part of the report. */
-static void prune(struct renew *r, size_t room)
-{
-    struct store_scan is = {.n = 0};
-    struct prune_list list = {.n = 0};
-    enum status st = locked(r);
-    if (st == ST_OK)
-        st = store_scan(r->store, &is);
-    if (st == ST_OK)
-        st = prune_judge(&r->plan->prune, r->store, &r->was, &is, r->o->now, room, &list);
-    for (size_t i = 0; st == ST_OK && i < list.n; i++) {
-        struct buf why = {0};
-        const char *name = is.certs[list.v[i].cert].name;
-        prune_rules_text(list.v[i].rules, &why);
-        enum status went = store_delete(r->store, name, (char *)why.d);
-        renew_worst(r, went);
-        if (went == ST_OK)
-            renew_say("%s: deleted: %s", name, (char *)why.d);
-        buf_free(&why);
-    }
-    renew_worst(r, st);
-    prune_list_free(&list);
-    store_scan_free(&is);
-    store_unlock(r->store);
-}
-
-/* Whether the new certificate has a place, in the store and in the token. */
-static int has_room(struct renew *r)
-{
-    const struct plan *p = r->plan;
-    struct store_scan is;
-    size_t in_token = 0;
-    if (store_scan(r->store, &is) != ST_OK)
-        return 0;
-    size_t n = is.n;
-    store_scan_free(&is);
-    if (p->prune.limit && n >= (size_t)p->prune.limit) {
-        diag_warn("%s: the store is full (%zu certificates): nothing is requested", p->store, n);
-        diag_hint("delete with cert-prune, or allow deletion \"before\": certline-store(5)");
-        renew_worst(r, ST_REFUSED);
-        return 0;
-    }
-    if (!p->token || !p->token_limit)
-        return 1;
-    enum status st = p11key_count_certificates(p->token, cfg_path(p->cfg), &in_token);
-    if (st == ST_OK && in_token >= (size_t)p->token_limit) {
-        diag_warn("%s: the token is full (%zu certificates): nothing is requested", p->store,
-                  in_token);
-        st = ST_REFUSED;
-    }
-    renew_worst(r, st);
-    return st == ST_OK;
+    if (j->state.hook && j->p->after)
+        renew_hook(r, j);
+    if (j->state.prune && !(j->state.hook && j->p->after))
+        renew_prune_after(r, j);
 }
 
 static void work(struct renew *r)
 {
     int any = 0;
-    for (size_t i = 0; i < r->plan->n; i++)
-        any |= r->jobs[i].due;
+    /* Forked now, ahead of any token. */
+    for (size_t i = 0; i < r->plan->n; i++) {
+        struct renew_job *j = &r->jobs[i];
+        any |= j->due;
+        if (j->due || (j->state.hook && j->p->after))
+            j->launch = launch_start(1, (int)j->p->timeout, RENEW_ANSWER);
+    }
     if (any && !renew_trust(r)) {
         renew_worst(r, ST_USAGE);
-        return;
+        for (size_t i = 0; i < r->plan->n; i++)
+            r->jobs[i].due = 0;
     }
-    if (any && r->plan->prune.before)
-        prune(r, 1);
     for (size_t i = 0; i < r->plan->n && !io_stopping(); i++)
-        if (r->jobs[i].due && (r->jobs[i].resumed || has_room(r))) {
-            do_job(r, &r->jobs[i]);
-            progress_step(1);
-        }
-    renew_hooks(r);
-    if (any && r->plan->prune.after)
-        prune(r, 0);
+        do_job(r, &r->jobs[i]);
     renew_restart(r);
     if (io_stopping()) {
         diag_warn("stopped by a signal");
@@ -303,8 +220,7 @@ static void run(struct renew *r)
         renew_worst(r, ST_USAGE);
         return;
     }
-    int clock = r->o->now < r->was.newest_not_before;
-    if (clock) {
+    if (store_clock_wrong(&r->was, r->o->now)) {
         diag_warn("%s: the clock is before the newest certificate's notBefore: nothing is done by "
                   "date",
                   r->plan->store);
@@ -313,8 +229,11 @@ static void run(struct renew *r)
     r->jobs = alloc_zero(r->plan->n, sizeof *r->jobs);
     for (size_t i = 0; i < r->plan->n; i++) {
         r->jobs[i].p = &r->plan->purposes[i];
-        plan_job(r, &r->jobs[i], clock);
+        plan_job(r, &r->jobs[i]);
     }
+    for (size_t i = 0; i < r->plan->n; i++)
+        if (r->jobs[i].state.prune)
+            as_it_was(r, &r->jobs[i]);
     if (!r->o->dry_run)
         work(r);
     for (size_t i = 0; i < r->plan->n; i++) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
@@ -14,8 +15,6 @@
 #include "diag.h"
 #include "io.h"
 #include "pem.h"
-
-#define AHEAD 300 /* seconds that the clock of a CA may be ahead */
 
 struct answer {
     struct buf der[RENEW_CHAIN];
@@ -84,7 +83,7 @@ static int same_names(const struct renew_job *j, const struct csr *csr, const st
         return ok;
     if (x509_ext_get(c->extensions, "2.5.29.17", &got) != 1)
         return wrong(j, "it lacks the subject alternative names that were asked for");
-    struct span names, name, others, other;
+    struct span names = {NULL, 0}, name, others, other;
     for (x509_take(&asked.value, 0x30, NULL, &names); names.n;) {
         char why[X509_WHY];
         struct x509_ext copy = got;
@@ -100,26 +99,59 @@ static int same_names(const struct renew_job *j, const struct csr *csr, const st
     return 1;
 }
 
-static int validity(const struct renew *r, const struct renew_job *j, const struct x509_cert *c)
+/* Asked for in the plan: what serves TLS with a certificate for clients serves nobody. A
+ * certificate without the extension is good for every purpose. */
+static int same_usages(const struct renew_job *j, const struct csr *csr, const struct x509_cert *c)
 {
-    char t[CLOCK_TEXT];
-    if (c->not_before > r->o->now + AHEAD) {
-        clock_format(c->not_before, t);
-        return diag_warn("%s: the answer: not valid before %s", j->p->name, t);
+    struct x509_ext asked, got;
+    struct span want = {NULL, 0}, has, one, other;
+    if (!j->p->usages.n || x509_ext_get(csr->extensions, "2.5.29.37", &asked) != 1 ||
+        x509_ext_get(c->extensions, "2.5.29.37", &got) != 1)
+        return 1;
+    for (x509_take(&asked.value, 0x30, NULL, &want); want.n;) {
+        struct x509_ext copy = got;
+        int there = 0;
+        if (!x509_take(&want, 0x06, &one, NULL) || !x509_take(&copy.value, 0x30, NULL, &has))
+            break;
+        while (!there && has.n && x509_take(&has, 0x06, &other, NULL))
+            there = buf_same(one, other);
+        if (!there)
+            return wrong(j, "it lacks an extended key usage that was asked for");
     }
-    if (c->not_after <= r->o->now) {
-        clock_format(c->not_after, t);
-        return diag_warn("%s: the answer: expired %s", j->p->name, t);
-    }
+    return 1;
+}
+
+/* The same CA, asked for the same key, may give what it gave before. */
+static int is_new(const struct renew *r, const struct renew_job *j, const struct x509_cert *c)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
     if (!*j->present)
         return 1;
     if (buf_same(c->der, j->item.cert.der))
         return wrong(j, "the certificate that is in use already");
-    /* An older one of the same key, or a CA that answers with what it had: nothing would be gained.
-     */
+    SHA256(c->der.p, c->der.n, hash);
+    for (size_t i = 0; i < r->was.n; i++)
+        if (!memcmp(r->was.certs[i].id, hash, STORE_ID))
+            return diag_warn("%s: the answer: %s, which is in the store already", j->p->name,
+                             r->was.certs[i].name);
     if (c->not_after < j->item.cert.not_after && c->not_before <= j->item.cert.not_before) {
+        char t[CLOCK_TEXT];
         clock_format(c->not_after, t);
         return diag_warn("%s: the answer: an older certificate, which ends %s", j->p->name, t);
+    }
+    return 1;
+}
+
+static int valid_now(const struct renew_job *j, const struct x509_cert *c, int64_t now)
+{
+    char t[CLOCK_TEXT];
+    if (c->not_before > now + STORE_AHEAD) {
+        clock_format(c->not_before, t);
+        return diag_warn("%s: the answer: not valid before %s", j->p->name, t);
+    }
+    if (c->not_after <= now) {
+        clock_format(c->not_after, t);
+        return diag_warn("%s: the answer: expired %s", j->p->name, t);
     }
     return 1;
 }
@@ -144,8 +176,24 @@ int renew_trust(struct renew *r)
     return 1;
 }
 
+/* The path that was found, in its order, without the root, which who trusts it has: nothing else
+ * that came along is kept. */
+static void keep_path(X509_STORE_CTX *ctx, struct buf *chain)
+{
+    STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(ctx);
+    for (int i = 1; i + 1 < sk_X509_num(path); i++) {
+        unsigned char *der = NULL;
+        int n = i2d_X509(sk_X509_value(path, i), &der);
+        if (n < 0)
+            diag_exit(ST_TEMP, "a certificate: %s", diag_openssl());
+        pem_put(chain, "CERTIFICATE", der, (size_t)n);
+        OPENSSL_free(der);
+    }
+}
+
 /* Up to a root of the trust, RFC 5280 section 6, with whatever else came as intermediates. */
-static int trusted(const struct renew *r, const struct renew_job *j, const struct answer *a)
+static int trusted(const struct renew *r, const struct renew_job *j, const struct answer *a,
+                   int64_t when, struct buf *chain)
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     STACK_OF(X509) *others = sk_X509_new_null();
@@ -158,11 +206,13 @@ static int trusted(const struct renew *r, const struct renew_job *j, const struc
     ok = ok && X509_STORE_CTX_init(ctx, r->trust, leaf, others);
     if (ok) {
         X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_time(param, (time_t)r->o->now);
+        X509_VERIFY_PARAM_set_time(param, (time_t)when);
         if (r->plan->crls.n)
             X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
         ok = X509_verify_cert(ctx) == 1 ||
              wrong(j, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+        if (ok)
+            keep_path(ctx, chain);
     } else {
         wrong(j, diag_openssl());
     }
@@ -173,19 +223,6 @@ static int trusted(const struct renew *r, const struct renew_job *j, const struc
     return ok;
 }
 
-static void keep(const struct answer *a, struct renew_answer *out)
-{
-    buf_put(&out->cert, a->der[a->leaf].d, a->der[a->leaf].n);
-    for (size_t i = 0; i < a->n; i++) {
-        struct x509_cert c;
-        /* A root is not sent along: who trusts it has it. */
-        if (i == a->leaf || !x509_cert_view(buf_span(&a->der[i]), &c) ||
-            buf_same(c.issuer, c.subject))
-            continue;
-        pem_put(&out->chain, "CERTIFICATE", a->der[i].d, a->der[i].n);
-    }
-}
-
 enum status renew_check(struct renew *r, const struct renew_job *j, const struct store_enrolment *e,
                         struct span printed, struct renew_answer *out)
 {
@@ -193,13 +230,16 @@ enum status renew_check(struct renew *r, const struct renew_job *j, const struct
     struct csr csr;
     struct x509_cert leaf = {.not_after = 0};
     char why[X509_WHY];
+    int64_t now = clock_now(); /* the command took its time */
     int ok = csr_view(buf_span(&e->request), &csr, why) || wrong(j, why);
     ok = ok && read_blocks(j, printed, &a) && find_leaf(j, &csr, &a, &leaf) &&
-         same_names(j, &csr, &leaf) && validity(r, j, &leaf) && trusted(r, j, &a);
+         is_new(r, j, &leaf) && same_names(j, &csr, &leaf) && same_usages(j, &csr, &leaf) &&
+         valid_now(j, &leaf, now) &&
+         trusted(r, j, &a, now > leaf.not_before ? now : leaf.not_before, &out->chain);
     if (ok)
-        keep(&a, out);
+        buf_put(&out->cert, leaf.der.p, leaf.der.n);
     for (size_t i = 0; i < a.n; i++)
-        buf_free(&a.der[i]);
+        buf_wipe(&a.der[i]);
     return ok ? ST_OK : ST_REFUSED;
 }
 

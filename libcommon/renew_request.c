@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <strings.h>
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -15,6 +15,7 @@
 #include "io.h"
 #include "p11key.h"
 #include "pem.h"
+#include "signer.h"
 
 #define CHALLENGE_MAX 255 /* RFC 2985, ub-pkcs9-challenge */
 #define KEY_PEM_MAX 8192  /* room made ahead: a secret that moves leaves a copy */
@@ -132,7 +133,7 @@ static void transaction_hex(const unsigned char tid[16], char out[33])
         snprintf(out + 2 * i, 3, "%02x", tid[i]);
 }
 
-static enum status token_key(const struct renew_job *j, const unsigned char tid[16], struct made *m)
+static enum p11key_type token_type(const char *name)
 {
     static const struct {
         const char *name;
@@ -140,22 +141,56 @@ static enum status token_key(const struct renew_job *j, const unsigned char tid[
     } types[] = {{"P-256", P11KEY_P256},       {"P-384", P11KEY_P384},
                  {"RSA-2048", P11KEY_RSA2048}, {"RSA-3072", P11KEY_RSA3072},
                  {"RSA-4096", P11KEY_RSA4096}, {"Ed25519", P11KEY_ED25519}};
-    struct buf spki = {0}, uri = {0};
-    char hex[33];
     size_t t = 0;
-    transaction_hex(tid, hex);
-    hex[8] = '\0';
+    while (t + 1 < sizeof types / sizeof *types && strcasecmp(types[t].name, name))
+        t++;
+    return types[t].type;
+}
+
+static char *token_uri(const struct renew_job *j)
+{
+    struct buf uri = {0};
     for (const char *s = j->p->key_uri; *s; s++)
         if (!strncmp(s, "{name}", 6)) {
-            buf_printf(&uri, "%s-%s", j->p->name, hex);
+            buf_printf(&uri, "%s-%s", j->p->name, j->state.making);
             s += 5;
         } else {
             buf_char(&uri, *s);
         }
-    m->key_uri = (char *)uri.d;
-    while (t + 1 < sizeof types / sizeof *types && strcmp(types[t].name, key_type(j)))
-        t++;
-    enum status st = p11key_generate(m->key_uri, NULL, types[t].type, &spki);
+    return (char *)uri.d;
+}
+
+/* A key that a run made and died before its request was in the store: used now, so that nothing
+ * piles up in the token. ST_REFUSED: there is none. */
+static enum status left_behind(struct renew_job *j, struct made *m)
+{
+    struct buf found = {0};
+    if (!*j->state.making)
+        return ST_REFUSED;
+    m->key_uri = token_uri(j);
+    enum status st = p11key_list(m->key_uri, NULL, &found);
+    if (st == ST_OK)
+        st = found.n ? signer_open(m->key_uri, NULL, SIGNER_TOKEN, &m->signer) : ST_REFUSED;
+    buf_free(&found);
+    return st == ST_USAGE ? ST_REFUSED : st;
+}
+
+/* Its name is on the disk before the key is in the token. */
+static enum status token_key(struct renew *r, struct renew_job *j, const unsigned char tid[16],
+                             struct made *m)
+{
+    struct buf spki = {0};
+    char hex[33];
+    enum status st = left_behind(j, m);
+    if (st != ST_REFUSED)
+        return st;
+    free(m->key_uri);
+    transaction_hex(tid, hex);
+    snprintf(j->state.making, sizeof j->state.making, "%.*s", STORE_MAKING, hex);
+    m->key_uri = token_uri(j);
+    st = store_state_write(r->store, j->p->name, &j->state);
+    if (st == ST_OK)
+        st = p11key_generate(m->key_uri, NULL, token_type(key_type(j)), &spki);
     buf_free(&spki);
     return st == ST_OK ? signer_open(m->key_uri, NULL, SIGNER_TOKEN, &m->signer) : st;
 }
@@ -192,88 +227,138 @@ static enum status sign(struct made *m, struct span name, struct span extensions
     return ST_TEMP;
 }
 
-static enum status sign_and_keep(struct renew *r, const struct renew_job *j, struct made *m,
-                                 struct store_enrolment_new *n)
+/* What a request says beside its key. */
+struct content {
+    struct buf name, exts, word; /* word: secret */
+};
+
+static int content(const struct renew_job *j, struct content *c)
 {
-    struct buf name = {0}, exts = {0}, word = {0}, der = {0}, pem = {0};
-    enum status st = ST_REFUSED;
-    if (!subject(j, &name) || !names(j, &exts) || !extended_usages(j, &exts) ||
-        !challenge(j, &word))
-        goto out;
-    if (exts.n)
-        x509_wrap(&exts, 0, 0x30);
-    st = sign(m, buf_span(&name), buf_span(&exts), word.n ? (char *)word.d : NULL, &der);
-    if (st != ST_OK)
-        goto out;
-    pem_put(&pem, "CERTIFICATE REQUEST", der.d, der.n);
-    n->request = buf_span(&pem);
-    n->key_pem = buf_span(&m->key_pem);
-    n->key_uri = m->key_uri;
-    n->replaces = j->present;
-    st = store_enrol(r->store, j->p->name, n);
-out:
-    buf_free(&name);
-    buf_free(&exts);
-    buf_wipe(&word);
-    buf_free(&der);
-    buf_free(&pem);
+    if (!subject(j, &c->name) || !names(j, &c->exts) || !extended_usages(j, &c->exts) ||
+        !challenge(j, &c->word))
+        return 0;
+    if (c->exts.n)
+        x509_wrap(&c->exts, 0, 0x30);
+    return 1;
+}
+
+static enum status sign_and_keep(struct renew *r, const struct renew_job *j, struct made *m,
+                                 const struct content *c, struct store_enrolment_new *n)
+{
+    struct buf der = {0}, pem = {0};
+    enum status st =
+        sign(m, buf_span(&c->name), buf_span(&c->exts), c->word.n ? (char *)c->word.d : NULL, &der);
+    if (st == ST_OK) {
+        pem_put(&pem, "CERTIFICATE REQUEST", der.d, der.n);
+        n->request = buf_span(&pem);
+        n->key_pem = buf_span(&m->key_pem);
+        n->key_uri = m->key_uri;
+        n->replaces = j->present;
+        st = store_enrol(r->store, j->p->name, n);
+    }
+    buf_wipe(&der);
+    buf_wipe(&pem);
     return st;
 }
 
-enum status renew_request(struct renew *r, const struct renew_job *j)
+enum status renew_request(struct renew *r, struct renew_job *j)
 {
-    struct store_enrolment_new n = {.began = r->o->now};
+    struct store_enrolment_new n = {.began = clock_now()};
     struct made m = {.key_uri = NULL};
-    enum status st = ST_OK;
+    struct content c = {.name = {0}};
+    enum status st = content(j, &c) ? ST_OK : ST_REFUSED;
     if (RAND_bytes(n.transaction, sizeof n.transaction) != 1)
         diag_exit(ST_TEMP, "random numbers: %s", diag_openssl());
+    if (st != ST_OK)
+        goto out;
     if (j->p->key == PLAN_KEY_SAME && *j->present && j->item.key)
         st = same_key(j, &m);
     else if (j->p->key_uri)
-        st = token_key(j, n.transaction, &m);
+        st = token_key(r, j, n.transaction, &m);
     else
         file_key(j, &m);
     if (st == ST_OK)
-        st = sign_and_keep(r, j, &m, &n);
+        st = sign_and_keep(r, j, &m, &c, &n);
+    if (st == ST_OK)
+        *j->state.making = '\0';
+out:
     signer_close(m.signer);
     csr_key_free(&m.key);
     buf_wipe(&m.key_pem);
     free(m.key_uri);
+    buf_free(&c.name);
+    buf_free(&c.exts);
+    buf_wipe(&c.word);
     return st;
 }
 
-enum status renew_ask(struct renew *r, const struct renew_job *j, const struct store_enrolment *e,
+enum status renew_key_there(const struct store_enrolment *e, const char *purpose)
+{
+    struct signer *s = NULL;
+    struct csr csr;
+    struct span spki;
+    char why[X509_WHY];
+    enum status st = signer_open(e->key, NULL, 0, &s);
+    if (st == ST_OK) {
+        spki.p = signer_spki(s, &spki.n);
+        if (!csr_view(buf_span(&e->request), &csr, why) || !buf_same(csr.spki, spki))
+            st = ST_REFUSED;
+    }
+    signer_close(s);
+    if (st == ST_TEMP || st == ST_OK)
+        return st;
+    diag_warn("%s: the key of the request that waits is gone: a new one is made", purpose);
+    return ST_REFUSED;
+}
+
+/* What the end of a command means, apart from what it printed. */
+static enum status ended(const struct renew_job *j, const struct launch_result *got)
+{
+    const char *name = j->p->name;
+    enum status st = ST_TEMP;
+    if (got->timed_out)
+        diag_warn("%s: no answer within %lld seconds", name, (long long)j->p->timeout);
+    else if (got->too_long) {
+        diag_warn("%s: the answer: more than %d octets", name, RENEW_ANSWER);
+        st = ST_REFUSED;
+    } else if (got->status == ST_TEMP)
+        diag_warn("%s: no certificate yet: it is asked for again later", name);
+    else if (got->status < 0)
+        diag_warn("%s: the command for enrolment could not be run", name);
+    else if (got->status > 128) /* a signal; 255: ssh(1) did not get through */
+        diag_warn("%s: the enrolment ended with %d: it is tried again later", name, got->status);
+    else if (got->status) {
+        diag_warn("%s: the enrolment ended with %d", name, got->status);
+        st = ST_REFUSED;
+    } else
+        st = ST_OK;
+    return st;
+}
+
+enum status renew_ask(struct renew *r, struct renew_job *j, const struct store_enrolment *e,
                       struct buf *out)
 {
     char hex[33], *env[4] = {NULL};
     struct buf pem = {0};
-    struct launch_result got = {0};
+    struct launch_result got = {.status = -1};
     transaction_hex(e->transaction, hex);
     pem_put(&pem, "CERTIFICATE REQUEST", e->request.d, e->request.n);
     env[0] = alloc_printf("CERTLINE_PURPOSE=%s", j->p->name);
     env[1] = alloc_printf("CERTLINE_DEVICE=%s", r->plan->device);
     env[2] = alloc_printf("CERTLINE_TRANSACTION=%s", hex);
-    struct launch_job job = {.command = j->resumed && j->p->poll ? j->p->poll : j->p->enroll,
+    struct launch_job job = {.command = j->state.asked && j->p->poll ? j->p->poll : j->p->enroll,
                              .env = (const char *const *)env,
                              .in = pem.d,
                              .in_len = pem.n};
-    enum status st = ST_TEMP;
     if (!launch_submit(j->launch, &job) || launch_result(j->launch, &got, 1) != 1)
-        diag_warn("%s: the command for enrolment could not be run", j->p->name);
-    else if (got.timed_out)
-        diag_warn("%s: no answer within %lld seconds", j->p->name, (long long)j->p->timeout);
-    else if (got.too_long)
-        diag_warn("%s: an answer of more than %d octets", j->p->name, RENEW_ANSWER);
-    else if (got.status == ST_TEMP)
-        diag_warn("%s: no certificate yet: it is asked for again later", j->p->name);
-    else if (got.status != 0)
-        st = diag_warn("%s: the enrolment ended with %d", j->p->name, got.status) + ST_REFUSED;
-    else {
+        got.status = -1;
+    enum status st = ended(j, &got);
+    if (st == ST_OK)
         buf_put(out, got.out.d, got.out.n);
-        st = ST_OK;
-    }
+    if (st == ST_TEMP && got.status == ST_TEMP && !got.timed_out)
+        j->state.asked = 1;
     buf_free(&got.out);
-    buf_free(&pem);
+    buf_wipe(&pem);
     for (int i = 0; i < 3; i++)
         free(env[i]);
     return st;

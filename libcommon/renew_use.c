@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "diag.h"
 #include "io.h"
 #include "p11key.h"
@@ -37,6 +38,7 @@ int renew_stored(struct renew *r, const struct store_enrolment *e, char name[STO
     for (size_t i = 0; i < sc.n && !found; i++) {
         struct store_item item;
         if (!sc.certs[i].pending || !strcmp(sc.certs[i].name, e->replaces) ||
+            sc.certs[i].not_after <= clock_now() ||
             store_read(r->store, sc.certs[i].name, &item) != ST_OK)
             continue;
         x509_key_hash(item.cert.spki, is);
@@ -49,39 +51,51 @@ int renew_stored(struct renew *r, const struct store_enrolment *e, char name[STO
     return found;
 }
 
-/* What is owed is remembered ahead of the switch: a hook that runs once too often does no harm. */
-static enum status owe(struct renew *r, struct renew_job *j)
+/* When a certificate that is due as soon as it is in use is renewed: 0 if it is not. The schedule
+ * and the CA do not fit, and asking at every run would help nobody. */
+static int64_t due_at_once(const struct renew *r, const struct renew_job *j,
+                           const struct store_item *item)
 {
-    j->state.set = r->o->now;
-    j->state.failures = j->state.again = 0;
-    j->state.hook = j->p->after != NULL;
-    if (j->p->restart != PLAN_NOT_NEEDED) {
-        j->state.restart = 1;
-        j->owed_now = 1;
-        boot_id(j->state.boot);
-    }
-    return store_state_write(r->store, j->p->name, &j->state);
+    int64_t now = clock_now(), left = item->cert.not_after - now;
+    if (plan_due(r->plan, j->p, &j->state, item, r->o->jitter) > now)
+        return 0;
+    return now + left / 3 * 2;
 }
 
-static enum status put_in_token(const struct renew *r, const char *name)
+/* What is owed is remembered ahead of the switch: a hook that runs once too often does no harm. */
+static enum status owe(struct renew *r, struct renew_job *j, const char *name,
+                       const struct store_item *item)
+{
+    struct store_state *s = &j->state;
+    s->set = clock_now();
+    s->failures = s->asked = 0;
+    s->again = due_at_once(r, j, item);
+    s->hook = j->p->after != NULL;
+    s->prune = 1;
+    *s->making = '\0';
+    if (strcmp(j->present, name)) /* else an earlier run was stopped behind the switch */
+        snprintf(s->replaced, sizeof s->replaced, "%s", j->present);
+    if (j->p->restart != PLAN_NOT_NEEDED) {
+        s->restart = 1;
+        j->owed_now = 1;
+        boot_id(s->boot);
+    }
+    return store_state_write(r->store, j->p->name, s);
+}
+
+enum status renew_use(struct renew *r, struct renew_job *j, const char *name)
 {
     struct store_item item;
     enum status st = store_read(r->store, name, &item);
     if (st != ST_OK)
         return st;
-    if (item.key_in_token)
+    if (r->plan->token && item.key_in_token)
         st = p11key_put_certificate(r->plan->token, cfg_path(r->plan->cfg), item.der.d, item.der.n);
-    store_item_free(&item);
-    return st;
-}
-
-enum status renew_use(struct renew *r, struct renew_job *j, const char *name)
-{
-    enum status st = r->plan->token ? put_in_token(r, name) : ST_OK;
     if (st == ST_OK)
-        st = owe(r, j);
+        st = owe(r, j, name, &item);
     if (st == ST_OK)
         st = store_set(r->store, j->p->name, name);
+    store_item_free(&item);
     return st == ST_OK ? store_enrolment_end(r->store, j->p->name) : st;
 }
 
@@ -108,7 +122,7 @@ enum status renew_install(struct renew *r, struct renew_job *j, const struct sto
     return st == ST_OK ? renew_use(r, j, name) : st;
 }
 
-static void run_hook(struct renew *r, struct renew_job *j)
+void renew_hook(struct renew *r, struct renew_job *j)
 {
     struct launch_result got = {0};
     char *env[] = {alloc_printf("CERTLINE_PURPOSE=%s", j->p->name),
@@ -135,13 +149,6 @@ static void run_hook(struct renew *r, struct renew_job *j)
     buf_free(&got.out);
     free(env[0]);
     free(env[1]);
-}
-
-void renew_hooks(struct renew *r)
-{
-    for (size_t i = 0; i < r->plan->n; i++)
-        if (r->jobs[i].state.hook && r->jobs[i].launch && r->jobs[i].p->after)
-            run_hook(r, &r->jobs[i]);
 }
 
 static enum status forget_restart(struct renew *r)
@@ -210,7 +217,7 @@ void renew_restart(struct renew *r)
     }
     if (!names.n && stale)
         renew_worst(r, forget_restart(r));
-    if (names.n && r->plan->restart && (!ask || confirmed(&names))) {
+    if (names.n && r->plan->restart && !io_stopping() && (!ask || confirmed(&names))) {
         renew_say("restart for %s", (char *)names.d);
         do_restart(r);
     } else if (fresh) {
