@@ -1,10 +1,18 @@
 /* Runs a command and appends what it cost to a file: name, user+system microseconds, peak RSS in
- * KiB, exit status. For scripts/bench. */
+ * KiB, exit status, microseconds from start to end. For scripts/bench. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+static long now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000L + t.tv_nsec / 1000;
+}
 
 int main(int argc, char **argv)
 {
@@ -14,6 +22,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench-run FILE NAME COMMAND...\n");
         return 2;
     }
+    long start = now();
     pid_t pid = fork();
     if (pid < 0)
         return 4;
@@ -25,13 +34,14 @@ int main(int argc, char **argv)
     close(1); /* a reader behind the command must see its end */
     if (wait4(pid, &status, 0, &ru) != pid)
         return 4;
+    long took = now() - start;
     FILE *f = fopen(argv[1], "a");
     if (!f)
         return 4;
     long us = (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000L + ru.ru_utime.tv_usec +
               ru.ru_stime.tv_usec;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    fprintf(f, "%s %ld %ld %d\n", argv[2], us, ru.ru_maxrss, code);
+    fprintf(f, "%s %ld %ld %d %ld\n", argv[2], us, ru.ru_maxrss, code, took);
     fclose(f);
     return code;
 }
