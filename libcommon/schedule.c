@@ -136,8 +136,8 @@ int64_t schedule_due(const struct schedule *s, const struct schedule_life *l, co
     }
     if (due > latest)
         due = latest;
-    /* Over what there is of it, so that those that have less do not all come at its end. */
-    int64_t room = l->not_after - tenth - due;
+    /* Spread over what there is of it, so that those that have less do not all come at its end. */
+    int64_t room = (l->not_after - due) / 2;
     if (s->jitter && room > 0)
         due += spread(s->jitter < room ? s->jitter : room, device, purpose);
     return due;

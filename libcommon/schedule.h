@@ -39,8 +39,8 @@ struct schedule_life {
 };
 /* The instant from which on it is due; INT64_MAX: never. What is not reckoned from the end of
  * validity is due a tenth of the lifetime, at most a day, before it at the latest. Jitter adds a
- * part of itself that is always the same for a device and purpose, and never leads past the last
- * tenth of the lifetime. */
+ * part of itself that is always the same for a device and purpose, and never takes more than half
+ * of what is left to the end of validity then. */
 int64_t schedule_due(const struct schedule *s, const struct schedule_life *l, const char *device,
                      const char *purpose);
 /* "30d before the end", for people. */
