@@ -3,12 +3,11 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
+    . "$BATS_TEST_DIRNAME/people.bash"
     . "$BATS_TEST_DIRNAME/postgres.bash"
-    line_build ledger-test && pg_make && line_make "$BATS_FILE_TMPDIR/line" || return
-    sed -i 's/lots: \[L7,/lots: [few, L7,/' "$LINE/etc/ca-sign.yaml"
-    echo '  - {name: few, profile: tls-client, owner: acme, devices: any, verify-units: [verify-unit-1], quota: 30}' \
-        >>"$LINE/etc/lots.yaml"
-    cp -a "$LINE/etc" "$LINE/etc.kept"
+    line_build ledger-test && pg_make && people_line "$BATS_FILE_TMPDIR/line" || return
+    people_lots few='quota: 30'
+    cp -a "$LINE/etc/lots.yaml" "$LINE/etc.kept/"
 }
 
 teardown_file() {
@@ -18,13 +17,12 @@ teardown_file() {
 
 setup() {
     . "$BATS_TEST_DIRNAME/line.bash"
+    . "$BATS_TEST_DIRNAME/people.bash"
     . "$BATS_TEST_DIRNAME/postgres.bash"
     cd "$BATS_TEST_TMPDIR" || return
-    line_restore empty
+    people_restore empty
     CA=ca RA=ra
     CA_URI=$(pg_database "$CA") RA_URI=$(pg_database "$RA")
-    rm -rf "${LINE:?}/etc"
-    cp -a "$LINE/etc.kept" "$LINE/etc"
     sed -i "s|^ledger: .*|ledger: $CA_URI|" "$LINE/etc/ca-sign.yaml"
     sed -i "s|^ledger: .*|ledger: $RA_URI|" "$LINE/etc/ra-approve.yaml"
 }
@@ -49,10 +47,10 @@ subjects() { # FILE...
 @test "the line works, and the recorded certificate is given again" {
     line_request A >a.pem
     line_request B >>a.pem
-    run -0 line open <a.pem
+    run -0 line free <a.pem
     [ "$(grep -c BEGIN <<<"$output")" = 2 ]
     first=$output
-    run -0 line open <a.pem
+    run -0 line free <a.pem
     [ "$output" = "$first" ]
     [ "$(issued)" = 2 ]
     whole "$CA" 'Device CA'
@@ -70,7 +68,7 @@ subjects() { # FILE...
 @test "verify-unit can have one, too" {
     sed -i "s|^ledger: .*|ledger: $(pg_database verify)|" "$LINE/etc/verify-unit.yaml"
     line_request A >a.pem
-    run -0 line open <a.pem
+    run -0 line free <a.pem
     [ "$(pg verify 'SELECT count(*) FROM entry WHERE kind IN (9, 10)')" = 2 ]
 }
 
@@ -80,13 +78,50 @@ subjects() { # FILE...
     [[ $output = *'attach.yaml:'*': attach keeps its ledger in a file' ]]
 }
 
+@test "what waits for two people is found, granted once by each, and issued" {
+    run -4 asks two A B
+    id=$(waiting)
+    run -0 grant alice "$id"
+    run -1 grant alice "$id"
+    [[ $output = *'has decided already'* || $output = *alice* ]]
+    run -0 grant bob "$id"
+    [ -z "$(ra-approve --list)" ]
+    polls >certs
+    [ "$(grep -c BEGIN certs)" = 2 ]
+    [ "$(issued)" = 2 ]
+    whole "$RA" ra-approve-1
+}
+
+@test "a certificate is revoked, listed in a CRL and not given again" {
+    line_request A >a.pem
+    line_request B >>a.pem
+    line free <a.pem >certs
+    crl() { crl-make -c "$LINE/etc/ca-sign.yaml" "$@"; }
+    crl >one.crl
+    run -0 ca-revoke -c "$LINE/etc/ca-sign.yaml" --device A --count 1 --why lost
+    crl >two.crl
+    [ "$(openssl crl -in two.crl -noout -text | grep -c 'Serial Number')" = 1 ]
+    [[ $(openssl crl -in two.crl -noout -crlnumber) = *2 ]]
+    run -1 line free <a.pem
+    [[ $output = *'A: refused: ca-sign: '*revoked* ]]
+    whole "$CA" 'Device CA'
+}
+
+@test "the ledger program reads a database" {
+    line_request A >a.pem
+    line free <a.pem >certs
+    run -0 command ledger -c "$LINE/etc/ca-sign.yaml" --verify
+    run -0 command ledger -c "$LINE/etc/ca-sign.yaml" --list
+    [[ $output = *A* ]]
+}
+
 @test "one key, one device: of two ca-sign at once, one refuses" {
     requests X 20
     for i in $(seq 20); do
         csr-make --key "keys-X/X$i.pem" --subject "serialNumber=Y$i"
     done >Y.pem
-    line open <X.pem >x.out 2>x.err &
-    line open <Y.pem >y.out 2>y.err || true
+    line free <X.pem >x.out 2>x.err &
+    line free <Y.pem >y.out 2>y.err || true
     wait || true
     [ "$(cat x.out y.out | grep -c BEGIN)" = 20 ]
     [ "$(cat x.err y.err | grep -c 'one key, one device')" = 20 ]
@@ -110,8 +145,8 @@ subjects() { # FILE...
 @test "two lines at once issue 2,000 devices, none lost and none twice" {
     requests M 1000
     requests N 1000
-    line open <M.pem >m.out 2>m.err &
-    line open <N.pem >n.out 2>n.err
+    line free <M.pem >m.out 2>m.err &
+    line free <N.pem >n.out 2>n.err
     wait "$!"
     [ "$(cat m.out n.out | grep -c BEGIN)" = 2000 ]
     [ "$(pg "$CA" "SELECT count(*), count(DISTINCT device), count(DISTINCT serial) FROM entry WHERE kind = 12")" = \
@@ -122,7 +157,7 @@ subjects() { # FILE...
 
 @test "a server that is killed in mid-stream: 4, and when it is back every device gets its one certificate" {
     requests K 400
-    line open <K.pem >k.out 2>k.err &
+    line free <K.pem >k.out 2>k.err &
     pid=$!
     until [ "$(pg "$CA" "SELECT count(*) FROM entry WHERE kind = 12" 2>/dev/null || echo 0)" -gt 60 ]; do sleep 0.05; done
     pg_kill
@@ -132,7 +167,7 @@ subjects() { # FILE...
     for again in 1 2 3; do
         attach --resend | line_middle | attach >"again$again.out" 2>>k.err && break
     done
-    line open <K.pem >k2.out 2>>k.err
+    line free <K.pem >k2.out 2>>k.err
     [ "$(subjects k.out again*.out | sort | uniq -c | awk '$1 != 1' | wc -l)" = 0 ]
     [ "$(subjects k2.out | uniq | wc -l)" = 400 ]
     [ "$(pg "$CA" "SELECT count(*), count(DISTINCT device) FROM entry WHERE kind = 12")" = '400|400' ]
@@ -142,7 +177,7 @@ subjects() { # FILE...
 
 @test "a commit of ca-sign whose answer is lost gives the same certificate later" {
     line_request A >a.pem
-    attach --lot open <a.pem | verify-unit | ra-approve >up.cms
+    attach --lot free <a.pem | verify-unit | ra-approve >up.cms
     ca-sign --check
     pg "$CA" "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
     pg "$CA" 'SELECT pg_reload_conf()' >/dev/null
@@ -165,7 +200,7 @@ subjects() { # FILE...
 @test "a unit whose database is gone ends with 4, and nothing is lost" {
     line_request A >a.pem
     pg_stop
-    attach --lot open <a.pem | verify-unit >up.cms
+    attach --lot free <a.pem | verify-unit >up.cms
     run -4 --separate-stderr ra-approve <up.cms
     [ -z "$output" ]
     [[ $stderr = "ra-approve: $RA_URI: connection to server on socket"* ]]
