@@ -8,6 +8,8 @@
 
 static enum status open_database(struct ledger *l)
 {
+    if (!ledger_libpq_load())
+        return ST_USAGE;
     l->db = alloc_zero(1, sizeof *l->db);
     enum status st = ledger_pg_connect(l);
     return st == ST_OK ? ledger_pg_tables(l) : st;

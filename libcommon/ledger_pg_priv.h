@@ -2,8 +2,7 @@
 #ifndef LEDGER_PG_PRIV_H
 #define LEDGER_PG_PRIV_H
 
-#include <libpq-fe.h>
-
+#include "ledger_libpq_priv.h"
 #include "ledger_priv.h"
 
 #define LEDGER_PARAMETERS 21
