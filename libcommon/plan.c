@@ -133,6 +133,8 @@ static char *own_name(void)
 static int read_store(struct plan *p, const struct cfg_strings *store)
 {
     const struct cfg_node *at = cfg_get(cfg_root(p->cfg), "store");
+    if (!store->n)
+        return cfg_bad(p->cfg, at, "a folder or a pkcs11: URI is missing");
     for (size_t i = 0; i < store->n; i++) {
         int token = !strncmp(store->v[i], "pkcs11:", 7);
         if (token ? p->token != NULL : p->own_store != NULL)

@@ -277,8 +277,8 @@ was: no-purpose" ]
 {when: always}|11: key "rules" is missing
 {when: limit, rules: expired}|11: when: limit needs the store's "limit"
 {when: free-space, rules: expired}|11: "free-space" is missing: how many octets
-{when: always, rules: expired, keep: [../x]}|46: "../x" cannot name a certificate
-{when: always, rules: expired, time: never}|43: "never" is not one of its words
+{when: always, rules: expired, keep: [../x]}|48: "../x" cannot name a certificate
+{when: always, rules: expired, time: never}|48: "never" is not one of its words
 END
 }
 
