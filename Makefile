@@ -8,6 +8,7 @@ DOCDIR = $(PREFIX)/share/doc/certline
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+SYSTEMDDIR = $(PREFIX)/lib/systemd/system
 
 # The layers of the library, lowest first: a module includes only what stands before it (`make lint`). A
 # module is libcommon/NAME.h, libcommon/NAME.c and, where one file would be too long, libcommon/NAME_*.c.
@@ -94,15 +95,22 @@ completions: $(BIN)
 		scripts/completions fish $(BUILD)/bin/$$p >$(BUILD)/completions/fish/$$p.fish || exit 1; \
 	done
 
+# The systemd units, with the folder that the programs are installed in.
+UNITS = $(BUILD)/systemd/certline-renew.service $(BUILD)/systemd/certline-renew.timer
+$(UNITS): $(BUILD)/systemd/%: scripts/% FORCE
+	@mkdir -p $(@D)
+	@sed 's,/usr/local/bin/,$(BINDIR)/,' $< >$@
+
 # What goes where: FILES:FOLDER. install and uninstall walk the same list.
 INSTALLED = $(foreach p,$(PROGRAMS),$(BUILD)/bin/$(p):$(BINDIR)) \
 	$(foreach n,1 5 7,$(foreach f,$(wildcard man/*.$(n)),$(f):$(MANDIR)/man$(n))) \
 	$(foreach p,$(PROGRAMS),$(BUILD)/completions/bash/$(p):$(BASHDIR) \
 		$(BUILD)/completions/zsh/_$(p):$(ZSHDIR) $(BUILD)/completions/fish/$(p).fish:$(FISHDIR)) \
 	$(foreach f,README.md LICENSE,$(f):$(DOCDIR)) \
-	$(foreach f,$(wildcard examples/*),$(f):$(DOCDIR)/examples)
+	$(foreach f,$(wildcard examples/*) scripts/certline.cron,$(f):$(DOCDIR)/examples) \
+	scripts/fleet-renew:$(BINDIR) $(foreach f,$(UNITS),$(f):$(SYSTEMDDIR))
 
-install: all completions
+install: all completions $(UNITS)
 	@for pair in $(INSTALLED); do \
 		file=$${pair%%:*} dir=$(DESTDIR)$${pair#*:} mode=644; \
 		[ -x $$file ] && mode=755; \
@@ -121,6 +129,6 @@ clean:
 print-%:
 	@echo $($*)
 
-.PHONY: all test-programs fuzz-programs check lint completions install uninstall clean
+.PHONY: all test-programs fuzz-programs check lint completions install uninstall clean FORCE
 .SECONDARY:
 -include $(wildcard $(BUILD)/lib/*.d $(BUILD)/cmd/*.d)
