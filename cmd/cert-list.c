@@ -93,7 +93,7 @@ static struct widths measure(const struct mode *m, const struct inventory *v)
         inventory_row_free(&r);
     }
     if (m->columns) {
-        int rest = m->columns - w.name - w.purposes - END - 6 - 10 - 5 * 2;
+        int rest = m->columns - w.name - w.purposes - END - 7 - 10 - 5 * 2;
         rest = rest < ISSUER_LEAST ? ISSUER_LEAST : rest;
         w.issuer = w.issuer < rest ? w.issuer : rest;
     }
@@ -116,7 +116,7 @@ static void put_row(const struct mode *m, const struct widths *w, struct invento
     put_cell(out, r->purposes && *r->purposes ? r->purposes : "-", w->purposes);
     buf_str(out, "  ");
     put_cell(out, r->issuer ? r->issuer : "-", w->issuer);
-    buf_printf(out, "  %-*s  %6s  ", END, end, days);
+    buf_printf(out, "  %-*s  %7s  ", END, end, days);
     if (m->colour)
         buf_printf(out, "\033[%sm%s\033[0m\n", colours[r->state], inventory_state_name(r->state));
     else
@@ -136,7 +136,7 @@ static int show_all(const struct mode *m, const struct inventory *v)
         if (!wanted(m, v, i))
             continue;
         if (!m->json && !head++)
-            buf_printf(&out, "%-*s  %-*s  %-*s  %-*s  %6s  state\n", w.name, "name", w.purposes,
+            buf_printf(&out, "%-*s  %-*s  %-*s  %-*s  %7s  state\n", w.name, "name", w.purposes,
                        "purpose", w.issuer, "issuer", END, "end", "days");
         if (m->json)
             inventory_row(v, i, &r);
