@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154,SC2016,SC2317 # part of scripts/bench: lots, ledgers that hold much, databases, recalls
+# shellcheck shell=bash disable=SC2154,SC2016,SC2317,SC2034 # part of scripts/bench: lots, ledgers that hold much, databases, recalls
 
 # least NAME [COLUMN]: the smallest of what $costs has under the name; CPU without COLUMN.
 least() { awk -v which="$1" -v c="${2:-2}" '$1 == which && (!m || $c < m) { m = $c } END { print m + 0 }' "$costs"; }
@@ -56,19 +56,22 @@ bench_lots() {
     costs=$dir/costs
 }
 
+filled=
+unfill() { rm -f "$dir"/line/ledger/held.*; }
+
 # What --held certificates leave in the ledgers of three units; once a run of this script.
 fill() {
     local unit
-    [ ! -e "$dir/filled" ] || return 0
-    trap 'rm -f "$dir/filled" "$dir"/line/ledger/held.*' EXIT
-    rm -f "$dir"/line/ledger/held.*
+    [ -z "$filled" ] || return 0
+    trap unfill EXIT
+    unfill
     for unit in verify-unit=verify-unit-1 ra-approve=ra-approve-1 "ca-sign=Example Device CA"; do
         "$tools/bench-fill" "$dir/line/ledger/held.${unit%%=*}.db" "${unit#*=}" "${unit%%=*}" "$held"
     done
     device_list held.csv 1 "$held"
     lot_file held 'devices: held.csv' "quota: 100000000"
     variant held
-    touch "$dir/filled"
+    filled=1
 }
 
 # One file of messages through the units, one after the other.
@@ -120,8 +123,8 @@ bench_big() {
     costs=$dir/costs
 }
 
-# verified CONFIG WHAT: how many a second, as `ledger --verify` says.
-verified() { sed -n "s/^$2: .*, \([0-9]*\) a second$/\1/p" "$dir/verify"; }
+# verified WHAT: how many a second, as `ledger --verify` says.
+verified() { sed -n "s/^$1: .*, \([0-9]*\) a second$/\1/p" "$dir/verify"; }
 
 # The chain over entries of real size; what they hold is nothing, so that only the links can be good. Messages and
 # certificates are counted in a ledger that a run left.
@@ -149,7 +152,7 @@ bench_postgres() {
     half=$(($(grep -c BEGIN "$up") / 2))
     awk -v half="$half" -v to="$up" '/BEGIN/ { n++ } { print >(to (n > half ? ".2" : ".1")) }' "$up"
     TMPDIR=$dir pg_make
-    trap 'pg_remove; rm -f "$dir/filled" "$dir"/line/ledger/held.*' EXIT
+    trap 'pg_remove; unfill' EXIT
     one() { ca-sign -c "$1" <"$2" >"$dir/answers${2##*pem}" 2>>"$dir/log"; }
     two() {
         one "$1" "$up.1" &
@@ -168,6 +171,7 @@ bench_postgres() {
         done
     done
     pg_remove
+    trap unfill EXIT
     rm -f "$up".? "$dir"/answers*
     costs=$dir/postgres
     row "ca-sign, SQLite" "$(calc "$n / $(least sqlite)")" devices/s "" ""
@@ -180,15 +184,15 @@ bench_postgres() {
 
 # A lot as a line would have left it in the CA's ledger.
 bench_recall() {
-    local lot=$((held / 10)) issuer
+    local count=$((held / 10)) issuer
     fresh
     chain "$(requests 1 64)"
     issuer=$(sqlite3 "$dir/line/ledger/ca-sign.db" 'select note from entry where kind = 12 limit 1')
-    "$tools/revoke-test" "$dir/line/ledger/ca-sign.db" "Example Device CA" "$issuer" recalled "$lot"
+    "$tools/revoke-test" "$dir/line/ledger/ca-sign.db" "Example Device CA" "$issuer" recalled "$count"
     : >"$costs"
-    r recall ca-revoke -c "$etc/ca-sign.yaml" --lot recalled --reason keyCompromise --why bench --count "$lot" \
+    r recall ca-revoke -c "$etc/ca-sign.yaml" --lot recalled --reason keyCompromise --why bench --count "$count" \
         >"$dir/recalled" 2>>"$dir/log"
-    [ "$(wc -l <"$dir/recalled")" -eq "$lot" ]
-    row "recall of a lot of $lot" "$(calc "$(least recall 5) / 1e6")" s "<=" 10
+    [ "$(wc -l <"$dir/recalled")" -eq "$count" ]
+    row "recall of a lot of $count" "$(calc "$(least recall 5) / 1e6")" s "<=" 10
     row "recall: peak" "$(peak)" KiB "" ""
 }
