@@ -44,6 +44,7 @@ pg_kill() {
 }
 
 pg_remove() {
+    [ -n "${PG-}" ] || return 0 # it was never made
     pg_stop immediate || true
     rm -rf "$PG"
 }
