@@ -102,6 +102,7 @@ row() { # a certificate as cert-list would show it, with these fields changed: j
     local before
     before=$(serial a)
     run -1 script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<n
+    [[ $output == *'asked 0 of 1'* ]]
     [[ $output == *'renew there (hosts: 1)? [y/N]'* ]]
     [ "$(serial a)" = "$before" ]
     run -0 script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<y
