@@ -115,8 +115,9 @@ struct store_new {
 /* Stores it whole, on the disk when it returns, and names it. ST_REFUSED: the name is taken, or the
  * key is not the certificate's; ST_TEMP: no space, a failing disk: the store is as it was. */
 enum status store_add(struct store *s, const struct store_new *n, char name[STORE_NAME + 1]);
-/* Switches a purpose over, or makes it; on the disk when it returns. ST_REFUSED: there is no such
- * certificate, or it has no key. */
+/* Switches a purpose over, or makes it; on the disk when it returns, with the purpose among those
+ * of the certificate. ST_REFUSED: there is no such certificate, it cannot be read, or it has no
+ * key. */
 enum status store_set(struct store *s, const char *purpose, const char *name);
 /* Takes a purpose away. */
 enum status store_unset(struct store *s, const char *purpose);

@@ -44,16 +44,16 @@ static enum status key_fits(const struct store *s, const struct store_new *n, co
     return st;
 }
 
-static void put_meta(const struct store_new *n, struct buf *out)
+static void put_meta(enum store_origin origin, int64_t added, const char *const *purposes, size_t n,
+                     struct buf *out)
 {
-    char now[CLOCK_TEXT];
-    clock_format(clock_now(), now);
-    buf_printf(out, "origin: %s\nadded: \"%s\"\n", store_origin_name(n->origin), now);
-    if (!n->n_purposes)
-        return;
-    buf_str(out, "purposes:\n");
-    for (size_t i = 0; i < n->n_purposes; i++)
-        buf_printf(out, "  - \"%s\"\n", n->purposes[i]);
+    char when[CLOCK_TEXT];
+    clock_format(added, when);
+    buf_printf(out, "origin: %s\n", store_origin_name(origin));
+    if (added)
+        buf_printf(out, "added: \"%s\"\n", when);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s  - \"%s\"\n", i ? "" : "purposes:\n", purposes[i]);
 }
 
 int store_put_key(int folder, struct span key_pem, const char *key_uri)
@@ -73,7 +73,7 @@ static int fill(int folder, const struct store_new *n)
     pem_put(&pem, "CERTIFICATE", n->cert.p, n->cert.n);
     buf_put(&full, pem.d, pem.n);
     buf_put(&full, n->chain.p, n->chain.n);
-    put_meta(n, &meta);
+    put_meta(n->origin, clock_now(), n->purposes, n->n_purposes, &meta);
     int ok = store_put_file(folder, "cert.pem", buf_span(&pem), 0644) &&
              (!n->chain.n || store_put_file(folder, "chain.pem", n->chain, 0644)) &&
              store_put_file(folder, "fullchain.pem", buf_span(&full), 0644) &&
@@ -135,22 +135,63 @@ enum status store_add(struct store *s, const struct store_new *n, char name[STOR
     return st;
 }
 
+/* Made beside, where what a kill leaves is taken away. */
+static int replace_meta(const struct store *s, const char *name, struct span octets)
+{
+    static const char tmp[] = ".new-.meta";
+    int certs = s->fd[STORE_CERT];
+    int folder = openat(certs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int ok = folder >= 0 && (unlinkat(certs, tmp, 0) == 0 || errno == ENOENT) &&
+             store_put_file(certs, tmp, octets, 0644) &&
+             renameat(certs, tmp, folder, "meta.yaml") == 0 && fsync(folder) == 0;
+    int saved = errno;
+    if (folder >= 0)
+        close(folder);
+    errno = saved;
+    return ok;
+}
+
+/* What it was in use for is known when it is superseded: said in meta.yaml ahead of the switch. */
+static enum status note_purpose(struct store *s, const char *name, const char *purpose)
+{
+    struct store_item i;
+    struct buf meta = {0};
+    enum status st = store_read(s, name, &i);
+    if (st != ST_OK)
+        return st;
+    size_t k = 0;
+    while (k < i.n_purposes && strcmp(i.purposes[k], purpose))
+        k++;
+    if (!i.key) {
+        store_failed(s, STORE_CERT, name, "it has no key, so nothing can use it");
+        st = ST_REFUSED;
+    } else if (k == i.n_purposes && k < STORE_PURPOSES) {
+        const char **all = alloc_zero(k + 1, sizeof *all);
+        for (size_t j = 0; j < k; j++)
+            all[j] = i.purposes[j];
+        all[k] = purpose;
+        put_meta(i.origin, i.added, all, k + 1, &meta);
+        if (!replace_meta(s, name, buf_span(&meta)))
+            st = store_failed(s, STORE_CERT, name, NULL);
+        free(all);
+    }
+    buf_free(&meta);
+    store_item_free(&i);
+    return st;
+}
+
 enum status store_set(struct store *s, const char *purpose, const char *name)
 {
-    char tmp[STORE_NAME + 8], to[STORE_NAME + 16], *key = NULL;
-    int in_token, fd = s->fd[STORE_PURPOSE];
+    char tmp[STORE_NAME + 8], to[STORE_NAME + 16];
+    int fd = s->fd[STORE_PURPOSE];
     assert(s->lock >= 0);
     if (!taken(s, name)) {
         store_failed(s, STORE_CERT, name, "no such certificate");
         return ST_REFUSED;
     }
-    int have = store_read_key(s, STORE_CERT, name, &key, &in_token);
-    free(key);
-    if (have <= 0) {
-        if (!have)
-            store_failed(s, STORE_CERT, name, "it has no key, so nothing can use it");
-        return ST_REFUSED;
-    }
+    enum status st = note_purpose(s, name, purpose);
+    if (st != ST_OK)
+        return st;
     snprintf(tmp, sizeof tmp, ".new-%s", purpose);
     snprintf(to, sizeof to, "../cert/%s", name);
     if ((unlinkat(fd, tmp, 0) && errno != ENOENT) || symlinkat(to, fd, tmp) ||

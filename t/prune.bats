@@ -88,6 +88,12 @@ names() {
     [ "$rehearsed" = $'gone\tsuperseded\nwas\tsuperseded' ]
 }
 
+@test "superseded: also what was pointed to a purpose only after it had come" {
+    store-test store set ipsec spare
+    store-test store set ipsec now
+    names '{when: always, rules: superseded}' gone spare was
+}
+
 @test "superseded spares a newer certificate than the one in use" {
     store-test store set tls gone
     names '{when: always, rules: superseded}'

@@ -276,6 +276,24 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
     [ "$(readlink store/purpose/tls)" = ../cert/a ]
 }
 
+@test "what a certificate is in use for is kept in its meta.yaml, with what stood there" {
+    two
+    run -0 cat store/cert/a/meta.yaml
+    local added=${lines[1]}
+    [ "$output" = "origin: imported"$'\n'"$added"$'\n'"purposes:"$'\n'"  - \"tls\"" ]
+    store-test store set web a
+    store-test store set web a
+    run -0 cat store/cert/a/meta.yaml
+    [ "$output" = "origin: imported"$'\n'"$added"$'\n'"purposes:"$'\n'"  - \"tls\""$'\n'"  - \"web\"" ]
+    [ "$(stat -c %a store/cert/a/meta.yaml)" = 644 ]
+    rm store/cert/b/meta.yaml # copied in by hand
+    store-test store set web b
+    run -0 cat store/cert/b/meta.yaml
+    [ "$output" = "origin: unknown"$'\n'"purposes:"$'\n'"  - \"web\"" ]
+    scan
+    [ -z "$stderr" ]
+}
+
 @test "a second process waits, then says who is at work, with 4" {
     two
     store-test store hold 20 >held 3>&- &
