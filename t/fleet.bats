@@ -209,6 +209,9 @@ END
     says a <<<'printf "first\nsudo: \e[2J\xc2\x9b31m\xe2\x80\xae a password is required\r\n" >&2; exit 1'
     run -1 --separate-stderr fleet a
     grep -qE '^a +failed +1 +0 +sudo: \?\[2J\?+31m\?+ a password is required$' <<<"$output"
+    says b <<<'printf "%s\n" "a \"b\" \\ c" >&2; exit 1'
+    run -1 fleet --json b
+    [ "$(jq -r .why <<<"$output")" = 'a "b" \ c' ]
 }
 
 @test "an answer without end is cut" {
