@@ -116,6 +116,16 @@ issuer=O = Example Ltd, CN = Example Device CA' ]
     run -0 openssl verify -CAfile root.pem ra.pem
 }
 
+@test "the README's audit and recall work as they stand there" {
+    ln -s "$DEMO" demo
+    readme '## Lots, people' '## Life on the device' '    $ ' >steps
+    [ "$(wc -l <steps)" -ge 9 ]
+    run -0 --separate-stderr bash -eu steps
+    [[ $output == *$'problems: 0'* ]]
+    run -0 openssl crl -in ca.crl -noout -text
+    [[ $output == *'Key Compromise'* ]]
+}
+
 @test "run again, the demo goes on with what is there" {
     local before serial
     before=$(cat "$DEMO/pki/root.pem")
