@@ -366,14 +366,14 @@ each_kill() { # LEAST BEFORE AFTER COMMAND...
     local least=$1 before=$2 after=$3 call first n kills=0 rc
     shift 3
     "$before"
-    strace -o trace -e trace="${CALLS// /,}" "$@" >/dev/null 2>&1 3>&-
+    ASAN_OPTIONS=detect_leaks=0 strace -o trace -e trace="${CALLS// /,}" "$@" >/dev/null 2>&1 3>&-
     first=$(grep -n '"store"' trace | head -n 1 | cut -d: -f1)
     for call in $CALLS; do
         n=$(head -n "$((first - 1))" trace | grep -c "^$call(" || :)
         while [ "$n" -lt "$(grep -c "^$call(" trace)" ]; do
             n=$((n + 1)) rc=0
             "$before"
-            strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" "$@" >/dev/null 2>&1 3>&- ||
+            ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" "$@" >/dev/null 2>&1 3>&- ||
                 rc=$?
             [ "$rc" -eq 137 ]
             kills=$((kills + 1))
