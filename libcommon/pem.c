@@ -112,7 +112,7 @@ static int fill(struct pem *p, int wait)
     p->pos = 0;
     for (;;) {
         struct pollfd pf = {p->fd, POLLIN, 0};
-        if (io_stopping())
+        if (io_stopping() && !(p->flags & PEM_FILE))
             return -PEM_END;
         /* Never a read that cannot be left: a signal may come just ahead of it. */
         int ready = poll(&pf, 1, wait ? STOP_POLL_MS : 0);
@@ -357,7 +357,7 @@ enum pem_result pem_next(struct pem *p, struct pem_block *out, int wait)
     *out = (struct pem_block){.text = ""};
     if (p->given)
         forget(p);
-    if (io_stopping())
+    if (io_stopping() && !(p->flags & PEM_FILE))
         return PEM_END;
     for (;;) {
         enum line l = next_line(p, &s, &n);

@@ -24,8 +24,9 @@ enum pem_result {
 };
 
 enum pem_flags {
-    PEM_STRICT = 1 /* RFC 7468 section 3, "strict": 64 columns, canonical base64 (zero pad bits), no
-                      text but blank lines outside blocks; what units say to each other */
+    PEM_STRICT = 1, /* RFC 7468 section 3, "strict": 64 columns, canonical base64 (zero pad bits), no
+                       text but blank lines outside blocks; what units say to each other */
+    PEM_FILE = 2    /* a file, no stream: read to its end, though the program is to stop */
 };
 
 struct pem_block {

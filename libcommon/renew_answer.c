@@ -33,7 +33,7 @@ static int read_blocks(const struct renew_job *j, struct span printed, struct an
     int ok = 1, fd = memfd_create("answer", MFD_CLOEXEC);
     if (fd < 0 || !io_write(fd, printed.p, printed.n) || lseek(fd, 0, SEEK_SET))
         diag_err("an answer of %zu octets", printed.n);
-    struct pem *in = pem_open(fd, STORE_FILE, 0);
+    struct pem *in = pem_open(fd, STORE_FILE, PEM_FILE);
     while (ok && (r = pem_next(in, &b, 1)) != PEM_END) {
         if (r != PEM_BLOCK)
             ok = wrong(j, r == PEM_BAD ? b.why : "cannot be read");

@@ -60,7 +60,7 @@ static int spared(const struct renew *r, const char *name)
     return 0;
 }
 
-static void delete (struct renew *r, const char *name, unsigned rules)
+static enum status delete_one(struct renew *r, const char *name, unsigned rules)
 {
     struct buf why = {0};
     prune_rules_text(rules, &why);
@@ -69,22 +69,26 @@ static void delete (struct renew *r, const char *name, unsigned rules)
     if (went == ST_OK)
         renew_say("%s: deleted: %s", name, (char *)why.d);
     buf_free(&why);
+    return went;
 }
 
-/* Under the lock. */
+/* Under the lock. ST_TEMP: to be tried again; what only a person can cure was said. */
 static enum status prune(struct renew *r, size_t room)
 {
     struct store_scan is = {.n = 0};
     struct prune_list list = {.n = 0};
+    int again = 0;
     enum status st = store_scan(r->store, &is);
     if (st == ST_OK)
         st = prune_judge(&r->plan->prune, r->store, &r->was, &is, r->o->now, room, &list);
-    for (size_t i = 0; st == ST_OK && i < list.n; i++)
-        if (!spared(r, is.certs[list.v[i].cert].name))
-            delete (r, is.certs[list.v[i].cert].name, list.v[i].rules);
+    for (size_t i = 0; st == ST_OK && i < list.n; i++) {
+        const char *name = is.certs[list.v[i].cert].name;
+        if (!spared(r, name))
+            again |= delete_one(r, name, list.v[i].rules) == ST_TEMP;
+    }
     prune_list_free(&list);
     store_scan_free(&is);
-    return st;
+    return again ? ST_TEMP : st;
 }
 
 void renew_prune_before(struct renew *r, const struct renew_job *j)

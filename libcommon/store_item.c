@@ -101,7 +101,7 @@ int store_read_pem(const struct store *s, enum store_folder f, const char *name,
     if (fd < 0 && errno == ENOENT)
         return 0;
     char *path = store_path_of(s, f, name, file);
-    struct pem *pem = fd < 0 ? NULL : pem_open(fd, STORE_FILE, 0);
+    struct pem *pem = fd < 0 ? NULL : pem_open(fd, STORE_FILE, PEM_FILE);
     /* Not waited for: what is no file, such as a FIFO, might never give anything. */
     enum pem_result r = pem ? pem_next(pem, &b, 0) : PEM_FAIL;
     if (r == PEM_BLOCK && !strcmp(b.label, label))

@@ -133,7 +133,7 @@ static int each_cert(struct scanner *c, const char *name)
     if (c->pem)
         pem_reopen(c->pem, fd);
     else
-        c->pem = pem_open(fd, STORE_FILE, 0);
+        c->pem = pem_open(fd, STORE_FILE, PEM_FILE);
     /* Not waited for: what is no file, such as a FIFO, might never give anything. */
     enum pem_result r = pem_next(c->pem, &b, 0);
     if (r == PEM_BLOCK && !strcmp(b.label, "CERTIFICATE"))

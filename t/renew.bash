@@ -47,7 +47,8 @@ renew_pki() { # FOLDER
     pki_ca ca "/CN=Device CA" root to=99991231235959Z
     pki_ca other "/CN=Another CA" other to=99991231235959Z
     printf '%s\n' '[ca]' default_ca=ca 'database=TMP/index' 'rand_serial=yes' 'unique_subject=no' 'policy=any' \
-        'new_certs_dir=TMP' 'copy_extensions=copy' '[any]' 'commonName=optional' >"$PKI/issue.cnf"
+        'new_certs_dir=TMP' 'copy_extensions=copy' 'x509_extensions=v3' '[any]' \
+        'commonName=optional' '[v3]' 'basicConstraints=CA:FALSE' >"$PKI/issue.cnf"
     mkdir -p "$1/bin"
     renew_issue >"$1/bin/issue"
     chmod +x "$1/bin/issue"
@@ -67,7 +68,7 @@ renew_store() { # [RENEW [LINE...]]
         echo 'purposes:'
         echo "  - name: tls"
         echo "    renew: $when"
-        printf '%s\n' "$@" | grep -q '^ *enroll:' || echo '    enroll: ./enroll'
+        printf '%s\n' "$@" | sed '/^  - name/,$d' | grep -q '^ *enroll:' || echo '    enroll: ./enroll'
         for line; do [[ $line != ' '* ]] || echo "$line"; done
     } >store.yaml
     if [ ! -e enroll ]; then
