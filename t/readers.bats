@@ -61,7 +61,7 @@ reads() { # MESSAGE LINE...
         "2 ${one#1 } Integer BodyPartList CMCStatusInfoV2 ModCertTemplate LraPopWitness crm" \
         "3 ${one#1 } Integer OctetString OctetString tcr tcr tcr key"
     one="1 PKIResponse certificates 1 attributes 4"
-    leaf="PKIResponse certificates 5 attributes 4 Integer OctetString OctetString OctetString CMCStatusInfoV2 CMCStatusInfoV2"
+    leaf="PKIResponse certificates 5 attributes 4 Integer OctetString OctetString OctetString CMCStatusInfoV2 CMCStatusInfoV2 CMCStatusInfoV2"
     reads 4 "1 $leaf"
     reads 5 "$one Integer BodyPartPath OctetString" "2 $leaf"
     reads 6 "$one Integer BodyPartPath OctetString" "2 ${one#1 } Integer BodyPartPath OctetString" "3 $leaf"
