@@ -13,7 +13,6 @@
 
 #include "alloc.h"
 #include "diag.h"
-#include "io.h"
 #include "pem.h"
 
 #define TRIES 10
@@ -138,15 +137,13 @@ static int each_cert(struct scanner *c, const char *name)
     enum pem_result r = pem_next(c->pem, &b, 0);
     if (r == PEM_BLOCK && !strcmp(b.label, "CERTIFICATE"))
         look(c, to, (struct span){b.der, b.n});
-    else if (!io_stopping())
+    else
         bad(c, to,
             !store_regular(fd) ? "not a regular file"
             : r == PEM_BAD     ? b.why
             : r == PEM_FAIL    ? strerror(errno)
                                : "no certificate in it");
     close(fd);
-    if (io_stopping())
-        return diag_warn("stopped by a signal");
     return 1;
 }
 
