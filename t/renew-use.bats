@@ -128,20 +128,20 @@ objects() { # TYPE: how many of this type the token holds
         '  - name: eap' '    renew: {monthly: 31, time: "02:30"}' '    subject: CN=eap' '    enroll: LIFE=31536000 issue' \
         '  - name: long' '    renew: {yearly: "02-29"}' '    subject: CN=long' '    enroll: LIFE=63072000 issue'
     renew_first
-    local -A until=()
+    local -A ends=()
     local p line to end=$((CERTLINE_CLOCK + 3652 * 86400)) runs=0
     while [ "$CERTLINE_CLOCK" -lt "$end" ]; do
         renew >out 2>err || { cat out err && false; }
         while read -r p line; do
             [[ $line == *' valid to '* ]] || continue
             to=${line##* valid to }
-            until[${p%:}]=$(date -d "$to" +%s)
+            ends[${p%:}]=$(date -d "$to" +%s)
         done <out
-        [ "${#until[@]}" -ge 3 ]
+        [ "${#ends[@]}" -ge 3 ]
         CERTLINE_CLOCK=$((CERTLINE_CLOCK + 16 * 86400 + RANDOM))
         # What is in use when the next run comes has not ended meanwhile.
-        for p in "${!until[@]}"; do
-            [ "${until[$p]}" -gt "$CERTLINE_CLOCK" ] || { echo "$p expired ahead of $CERTLINE_CLOCK" && false; }
+        for p in "${!ends[@]}"; do
+            [ "${ends[$p]}" -gt "$CERTLINE_CLOCK" ] || { echo "$p expired ahead of $CERTLINE_CLOCK" && false; }
         done
         set -- store/cert/*
         [ $# -le 7 ]
