@@ -37,7 +37,7 @@ static enum status read_certs(const char *path, struct buf *first, struct buf *o
         diag_warn("%s: %s", path, strerror(errno));
         return ST_USAGE;
     }
-    struct pem *in = pem_open(fd, STORE_FILE, 0);
+    struct pem *in = pem_open(fd, STORE_FILE, path ? PEM_FILE : 0);
     while (st == ST_OK && (r = pem_next(in, &b, 1)) != PEM_END) {
         if (r != PEM_BLOCK)
             st = bad_input(name, b.line, r == PEM_BAD ? b.why : "cannot be read");
