@@ -52,5 +52,7 @@ bench_prune() {
     row "cert-prune, half of $half, a certificate" "$(per "$half")" us "" ""
     row "cert-prune, half of $kept, a certificate" "$(per "$kept")" us "" ""
     row "prune: twice as many, each" "$(calc "$(per "$kept") / $(per "$half")")" ratio "<=" 1.25
+    row "prune: CPU, twice as many, each" \
+        "$(calc "$(least "prune$kept") * ($half / 2 - 5) / ($kept / 2 - 5) / $(least "prune$half")")" ratio "" ""
     row "prune: peak" "$(least "prune$kept" 3)" KiB "<=" 10240
 }
