@@ -149,7 +149,7 @@ static int take_type(struct build *b, const char **p, const struct attr **attr, 
         x509_put(&b->der, 0x06, (*attr)->oid, (*attr)->oid_n);
     else
         ok = put_unknown_type(b, name);
-    if (ok && !*attr) { /* a dotted OID can be one of the table */
+    if (ok) { /* under whatever name, also a dotted OID: the one whose rules hold */
         const unsigned char *oid = b->der.d + b->ava[b->n].at;
         *attr = x509_attr_oid((struct span){oid + 2, b->der.n - b->ava[b->n].at - 2});
     }

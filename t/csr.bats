@@ -357,6 +357,7 @@ CN=#zz|a value behind # that is not the DER of a string
 CN=#0201|a value behind # that is not the DER of a string
 CN=#020105|a value behind # that is not the DER of a string
 C=J1|C is not a country code of two letters
+countryName=-|C is not a country code of two letters
 serialNumber=é|serialNumber takes letters, digits, space and '()+,-./:=? only
 emailAddress=é|emailAddress takes ASCII only
 CN=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa|CN is longer than 64 characters
