@@ -102,7 +102,7 @@ void intake_waits_sort(struct intake_waits *w)
 
 const struct intake_wait *intake_waits_find(const struct intake_waits *w, struct span tid)
 {
-    struct intake_wait key;
+    struct intake_wait key = {.lot = NULL};
     if (!w->n || tid.n != CMC_TID)
         return NULL;
     memcpy(key.tid, tid.p, CMC_TID);

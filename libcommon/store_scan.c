@@ -250,7 +250,7 @@ void store_scan_free(struct store_scan *sc)
 
 const struct store_cert *store_find(const struct store_scan *sc, const char *name)
 {
-    struct store_cert key;
+    struct store_cert key = {.bad = 0};
     snprintf(key.name, sizeof key.name, "%s", name);
     return sc->n ? bsearch(&key, sc->certs, sc->n, sizeof *sc->certs, by_name) : NULL;
 }
