@@ -46,7 +46,7 @@ next() { # UNIT
     again "$M/1.pem" attach "$TID body 01" >other.pem
     run -3 --separate-stderr verify-unit < <(cat other.pem cut.pem)
     [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
-    [[ ${stderr_lines[0]} == "verify-unit: stdin:$(($(wc -l <other.pem) + 1)): truncated"* ]]
+    [[ ${stderr_lines[-1]} == "verify-unit: stdin:$(($(wc -l <other.pem) + 1)): truncated"* ]]
     line_restore sent
     sed -i '$d' cut.pem
     stops ra-approve 3 "stdin:1: truncated*" <cut.pem
@@ -176,7 +176,7 @@ END
     wait
     for unit in verify-unit ra-approve ca-sign; do
         [ "$(cat $unit.rc)" -eq 4 ]
-        [ "$(cat $unit.err)" = "$unit: stdout: Broken pipe" ]
+        [ "$(grep -v ': subject CN was ' $unit.err)" = "$unit: stdout: Broken pipe" ]
         before=$(line_entries $unit)
         run -0 $unit <"$(next $unit)"
         [[ $output == -----BEGIN* ]]
@@ -271,6 +271,6 @@ no_room() { # UNIT MESSAGE
     wait $pid || code=$?
     [ $code -eq 4 ]
     exec 8>&-
-    [ "$(cat err)" = "verify-unit: stopped by a signal" ]
+    [ "$(grep -v ': subject CN was ' err)" = "verify-unit: stopped by a signal" ]
     [ "$(grep -c BEGIN out.pem)" -eq 1 ]
 }
