@@ -79,6 +79,19 @@ void buf_hex(struct buf *b, const void *p, size_t n)
     b->n += 2 * n;
 }
 
+void buf_json(struct buf *b, const char *s)
+{
+    buf_char(b, '"');
+    for (; *s; s++)
+        if (*s == '"' || *s == '\\')
+            buf_printf(b, "\\%c", *s);
+        else if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            buf_printf(b, "\\u%04x", (unsigned)*s);
+        else
+            buf_char(b, *s);
+    buf_char(b, '"');
+}
+
 void buf_reset(struct buf *b)
 {
     b->n = 0;

@@ -25,6 +25,8 @@ void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, int c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_hex(struct buf *b, const void *p, size_t n); /* lower-case */
+/* A string of RFC 8259, quotes included; s is UTF-8. */
+void buf_json(struct buf *b, const char *s);
 /* Makes room for n more octets and returns where they go; the caller adds to b->n what it used. */
 unsigned char *buf_room(struct buf *b, size_t n);
 /* Forgets the content, keeps the memory. */

@@ -4,22 +4,10 @@
 
 #include "clock.h"
 
-/* Rows hold no control characters. */
-static void json_string(struct buf *out, const char *s)
-{
-    buf_char(out, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            buf_char(out, '\\');
-        buf_char(out, *s);
-    }
-    buf_char(out, '"');
-}
-
 static void json_text(struct buf *out, const char *name, const char *s)
 {
     buf_printf(out, ",\"%s\":", name);
-    json_string(out, s);
+    buf_json(out, s);
 }
 
 static void json_list(struct buf *out, const char *name, const char *lines)
@@ -32,7 +20,7 @@ static void json_list(struct buf *out, const char *name, const char *lines)
         buf_put(&one, lines, n);
         if (!first)
             buf_char(out, ',');
-        json_string(out, (const char *)one.d);
+        buf_json(out, (const char *)one.d);
         lines += n + (lines[n] == '\n');
     }
     buf_char(out, ']');

@@ -10,19 +10,6 @@
 #include "diag.h"
 #include "io.h"
 
-static void put_json(struct buf *out, const char *s)
-{
-    buf_char(out, '"');
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            buf_printf(out, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            buf_printf(out, "\\u%04x", (unsigned)*s);
-        else
-            buf_char(out, *s);
-    buf_char(out, '"');
-}
-
 static void put_line(struct buf *line, const char *what, const char *name,
                      const struct store_item *i, const char *why)
 {
@@ -31,11 +18,11 @@ static void put_line(struct buf *line, const char *what, const char *name,
     clock_format(i->cert.not_after, end);
     char *subject = x509_name_text(i->cert.subject);
     buf_printf(line, "{\"time\":\"%s\",\"%s\":", now, what);
-    put_json(line, name);
+    buf_json(line, name);
     buf_str(line, ",\"why\":");
-    put_json(line, why);
+    buf_json(line, why);
     buf_str(line, ",\"subject\":");
-    put_json(line, subject ? subject : "");
+    buf_json(line, subject ? subject : "");
     buf_str(line, ",\"serial\":\"");
     buf_hex(line, i->cert.serial.p, i->cert.serial.n);
     buf_printf(line, "\",\"notAfter\":\"%s\"}\n", end);
