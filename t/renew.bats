@@ -38,7 +38,7 @@ refused() { # STATUS WHAT-IT-SAYS
     whole
     [ "$(openssl x509 -in store/purpose/tls/cert.pem -noout -subject -ext subjectAltName | tr -d '\n')" = \
         'subject=CN = devX509v3 Subject Alternative Name:     DNS:dev.example' ]
-    ! cmp -s store/purpose/tls/key.pem tls.key || false
+    run -1 cmp -s store/purpose/tls/key.pem tls.key
     [ "$(stat -c %a store/purpose/tls/key.pem)" = 600 ]
     [ -z "$(ls store/pending)" ]
     run -0 --separate-stderr renew
