@@ -60,3 +60,22 @@ pg_uri() { # NAME [USER]
 pg() { # DATABASE STATEMENT
     "$PGBIN/psql" -XAtq -v ON_ERROR_STOP=1 -c 'SET client_min_messages = warning' -d "$1" -c 'SET search_path = certline' -c "$2"
 }
+
+# Whoever adds the Nth entry of this kind from now on waits until pg_go: the middle of a batch lasts as long as a test
+# wants it to, however fast the machine is.
+pg_hold() { # DATABASE KIND N
+    pg "$1" "CREATE SEQUENCE held;
+        CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+            IF nextval('certline.held') = $3 THEN PERFORM pg_sleep(3600); END IF;
+            RETURN NEW; END \$\$;
+        CREATE TRIGGER hold BEFORE INSERT ON entry FOR EACH ROW WHEN (NEW.kind = $2) EXECUTE FUNCTION hold()"
+}
+pg_await_held() { # DATABASE
+    until pg "$1" "SELECT wait_event FROM pg_stat_activity WHERE datname = '$1'" | grep -q PgSleep; do sleep 0.05; done
+}
+# Who was held loses their connection, as they do when they died themselves.
+pg_go() { # DATABASE
+    pg "$1" "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+        WHERE datname = '$1' AND wait_event = 'PgSleep'" >/dev/null
+    pg "$1" 'DROP TRIGGER hold ON entry; DROP FUNCTION hold; DROP SEQUENCE held'
+}

@@ -450,15 +450,13 @@ shared() { # DATABASE N
 
 @test "on PostgreSQL a recall that is killed in the middle has revoked nothing" {
     shared killed 10000
+    pg_hold killed 19 9000
     revoke --lot recall --count 10000 >list 2>err &
-    # it adds entries when it has the lock, which nothing but the end gives back
-    until [ "$(pg killed "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")" -gt 0 ]; do
-        kill -0 $!
-    done
-    sleep 0.2
+    pg_await_held killed
     kill -9 $!
     local code=0
     wait $! || code=$?
+    pg_go killed
     [ $code -eq 137 ]
     [ ! -s list ]
     [ "$(pg killed 'SELECT count(*) FROM entry WHERE kind = 19')" -eq 0 ]
