@@ -125,6 +125,13 @@ static int check_names(struct csv *c, unsigned long line)
     for (size_t i = 0; i < c->n_names; i++) {
         if (!*c->names[i])
             return bad_row(c, line, "a column without a name");
+        /* Else every row is one field, the id of a device that nobody has. */
+        if (strchr(c->names[i], ';'))
+            return bad_row(c, line,
+                           "\";\" in the name of a column: fields are separated by commas");
+        if (strchr(c->names[i], '\t'))
+            return bad_row(c, line,
+                           "a tab in the name of a column: fields are separated by commas");
         for (size_t k = 0; k < i; k++)
             if (!strcmp(c->names[i], c->names[k])) {
                 diag_warn("%s:%lu: two columns are named \"%s\"", c->path, line, c->names[i]);

@@ -87,6 +87,15 @@ lines> b=<>' ]
     bad_file '1: a quote is not closed' '"a,b\n'
 }
 
+@test "a list with another separator is told so, and not read as one of strange devices" {
+    bad_file '1: ";" in the name of a column: fields are separated by commas' 'serial;model\r\nSN-1;XR 9\r\n'
+    bad_file '1: ";" in the name of a column: fields are separated by commas' 'sep=;\r\nserial;model\r\n'
+    bad_file '1: a tab in the name of a column: fields are separated by commas' 'serial\tmodel\nSN-1\tXR 9\n'
+    printf 'serial,model\nSN-1,XR;9\n' >d.csv
+    run -0 lot-test csv d.csv
+    [ "$output" = '2: serial=<SN-1> model=<XR;9>' ]
+}
+
 @test "what is not there or not a file is named" {
     run -2 lot-test csv no.csv
     [ "$output" = 'lot-test: no.csv: No such file or directory' ]
