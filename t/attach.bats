@@ -67,10 +67,7 @@ answered() {
     lab_up <in >up.pem &
     exec 7>in
     lab_requests D1 >&7
-    for _ in $(seq 100); do
-        [ "$(blocks CMS up.pem)" -eq 1 ] && break
-        sleep 0.05
-    done
+    await whole_block up.pem
     [ "$(blocks CMS up.pem)" -eq 1 ]
     lab_requests D2 >&7
     exec 7>&-
@@ -189,15 +186,10 @@ answered() {
     attach -c "$LAB/etc/attach.yaml" --lot open <in >up.pem 2>err &
     exec 7>in
     lab_requests D1 >&7
-    for _ in $(seq 100); do
-        [ "$(blocks CMS up.pem)" -eq 1 ] && break
-        sleep 0.05
-    done
+    await whole_block up.pem
     kill -TERM $!
-    local rc=0
-    wait $! || rc=$?
+    ended 4 $!
     exec 7>&-
-    [ "$rc" -eq 4 ]
     grep -qx 'attach: stopped by a signal' err
     [ "$(sql 'select count(*) from entry where kind = 2')" -eq 0 ]
 }
@@ -257,8 +249,8 @@ answered() {
     printf 'serial\nD1\nD2\nD3\nD4\n' >list.csv
     lab_requests D1 >req.D1
     echo rubbish >req.D2
-    run --separate-stderr -3 attach -c "$LAB/etc/attach.yaml" --lot open --list list.csv --timeout 1 \
-        --get 'test $CERTLINE_DEVICE != D3 || exec sleep 9; cat req.$CERTLINE_DEVICE 2>/dev/null'
+    run --separate-stderr -3 attach -c "$LAB/etc/attach.yaml" --lot open --list list.csv --timeout 3 \
+        --get 'test $CERTLINE_DEVICE != D3 || exec sleep 99; cat req.$CERTLINE_DEVICE 2>/dev/null'
     said 'D2: no PEM block'
     said 'D3: the command of --get took too long'
     said 'D4: the command of --get failed with status 1'
@@ -405,13 +397,10 @@ kill_reader() {
     attach -c "$LAB/etc/attach.yaml" --lot open <in >up.pem 2>err &
     exec 7>in
     lab_requests D1 >&7
-    for _ in $(seq 100); do
-        [ "$(blocks CMS up.pem)" -eq 1 ] && break
-        sleep 0.05
-    done
+    await whole_block up.pem
     "$@"
     kill -KILL $!
-    wait $! || true
+    ended 137 $!
     exec 7>&-
 }
 

@@ -14,6 +14,8 @@
 # Lots: open (any device, tls-client), listed (DIR/etc/devices.csv: A1 to A9, tls-client), bare (any device,
 # pop: witness, tls-client).
 
+. "$(dirname "${BASH_SOURCE[0]}")/await.bash"
+
 lab_module() {
     local m
     for m in "${CERTLINE_P11_MODULE-}" /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so \

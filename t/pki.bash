@@ -1,6 +1,8 @@
 # A small PKI for tests, made with the openssl command. Everything lies in the folder that pki_init is
 # given; a key NAME.key and a certificate NAME.pem belong together.
 
+. "$(dirname "${BASH_SOURCE[0]}")/await.bash"
+
 ARC=2.25.111044168894393523651617990952196807275
 CMC_CA=1.3.6.1.5.5.7.3.27
 CMC_RA=1.3.6.1.5.5.7.3.28

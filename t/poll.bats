@@ -29,6 +29,7 @@ setup() {
 said() { grep -qxF -- "attach: $1" <<<"${stderr-}" || { printf '%s\n' "$stderr" && return 1; }; }
 sql() { sqlite3 "$LAB/var/attach.db" "$1"; }
 kinds() { sql 'select group_concat(kind) from entry where kind > 4 and kind != 21'; } # without signed heads
+recorded() { [ "$(kinds)" = "$1" ]; }
 
 # sent: three requests are on their way, in original.pem
 sent() { lab_up <"$LAB/three.pem" >original.pem; }
@@ -152,11 +153,11 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     local holder=$!
     exec 7>hold
     printf 'begin immediate; select 1;\n' >&7
-    until [ -s locked ]; do sleep 0.05; done
+    await test -s locked
     attach -c "$LAB/etc/attach.yaml" <pending.pem >nothing 2>&1 &
-    sleep 0.7
+    await has_open $! "$(realpath "$LAB/var/attach.db")"
     kill -KILL $!
-    wait $! || true
+    ended 137 $!
     exec 7>&-
     wait $holder
     [ -z "$(kinds)" ]
@@ -175,12 +176,9 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     attach -c "$LAB/etc/attach.yaml" <in >nothing 2>&1 &
     exec 7>in
     cat pending.pem >&7
-    for _ in $(seq 100); do
-        [ -z "$(kinds)" ] || break
-        sleep 0.05
-    done
+    await recorded 17
     kill -KILL $!
-    wait $! || true
+    ended 137 $!
     exec 7>&-
     [ "$(kinds)" = 17 ]
     run -0 lab_down --poll
@@ -418,9 +416,9 @@ content() {
     lab_down --poll | answered >final.pem
     attach -c "$LAB/etc/attach.yaml" --jobs 1 --put 'cat >got.$CERTLINE_DEVICE; test $CERTLINE_DEVICE != D2 || { touch now; sleep 60; }' \
         <final.pem >nothing 2>&1 &
-    until [ -e now ]; do sleep 0.05; done
+    await test -e now
     kill -KILL $!
-    wait $! || true
+    ended 137 $!
     [ "$(sql 'select count(*) from entry where kind = 6')" -eq 3 ]
     run -1 lab_down --unanswered
     [ "${#lines[@]}" -eq 3 ]
@@ -433,9 +431,9 @@ content() {
     attach -c "$LAB/etc/attach.yaml" --lot open <in >original.pem 2>err &
     exec 7>in
     cat "$LAB/three.pem" >&7
-    until grep -q END original.pem; do sleep 0.05; done
+    await whole_block original.pem
     kill -KILL $!
-    wait $! || true
+    ended 137 $!
     exec 7>&-
     answered pending=60 <original.pem >pending.pem
     run -4 lab_down <pending.pem

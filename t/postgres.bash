@@ -1,5 +1,7 @@
 # A PostgreSQL server for tests, in a folder of its own, reached over a UNIX socket in it alone.
 
+. "$(dirname "${BASH_SOURCE[0]}")/await.bash"
+
 # postgres does not run as root; Debian's package brings a user for it.
 pg_as() {
     if [ "$(id -u)" = 0 ]; then

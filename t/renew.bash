@@ -5,6 +5,7 @@
 #   renew [OPTION...]              cert-renew of it
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
+. "$HERE/await.bash"
 
 # Builds what the tests run, and puts it on PATH.
 renew_build() {

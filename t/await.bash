@@ -1,0 +1,26 @@
+# What tests do that must not depend on the speed of the machine: waiting for something, and killing in the middle.
+
+# await COMMAND...: until it succeeds; that it did not within two minutes is a failure, and no test that hangs.
+await() {
+    local last=$((SECONDS + 120))
+    until "$@"; do
+        [ "$SECONDS" -lt "$last" ] || { echo "waited in vain for: $*" && return 1; }
+        sleep 0.05
+    done
+}
+holds() { grep -qs -e "$1" "$2"; }                # PATTERN FILE
+whole_block() { holds '^-----END ' "$1"; }        # FILE: of PEM, the first at least
+has_open() { readlink "/proc/$1"/fd/* | grep -qxF "$2"; } # PID FILE, with its whole path
+
+# ended CODE PID: a job of this shell has ended so
+ended() {
+    local code=0
+    wait "$2" || code=$?
+    [ "$code" -eq "$1" ] || { echo "ended with $code, not with $1" && return 1; }
+}
+
+# killed_at CALL NUMBER PROGRAM...: the program, killed by SIGKILL as it begins its system call of this name and number;
+# its exit status, 137 if it came so far. LeakSanitizer cannot work beside strace.
+killed_at() {
+    ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" "${@:3}"
+}
