@@ -20,13 +20,30 @@ int judge_no(struct judge_fail *f, enum profile_fail code, const char *fmt, ...)
     return 0;
 }
 
+/* Owners share a line: whoever may not use a lot does not learn from the answer that there is one.
+ */
+static int may_use(const struct lot *lot, const char *attach, const char *verify_unit)
+{
+    if (lot && !lot_allows_unit(lot, verify_unit))
+        diag_note("verify-unit \"%s\" may not use lot \"%s\"", verify_unit, lot->name);
+    else if (lot && !lot_allows_attach(lot, attach))
+        diag_note("attach \"%s\" may not use lot \"%s\"", attach, lot->name);
+    else
+        return lot != NULL;
+    return 0;
+}
+
 int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id,
                 struct judge_rules *out, struct judge_fail *f)
 {
     const struct cmc_request *r = m->request;
+    const char *attach = layers_signer(m, PATH_ATTACH)->id;
     out->lot = lots_find(u->lots, r->lot);
-    if (!out->lot)
-        return judge_no(f, FAIL_BAD_REQUEST, "lot \"%s\" is not known here", r->lot);
+    if (!may_use(out->lot, attach, unit_id))
+        return judge_no(f, FAIL_BAD_REQUEST,
+                        "lot \"%s\" is not known here, or not for attach \"%s\" and verify-unit "
+                        "\"%s\"",
+                        r->lot, attach, unit_id);
     if (strcmp(out->lot->profile, r->profile))
         return judge_no(f, FAIL_BAD_REQUEST, "lot \"%s\" is not made with profile \"%s\"", r->lot,
                         r->profile);
@@ -37,13 +54,6 @@ int judge_rules(const struct unit *u, const struct layers *m, const char *unit_i
         return judge_no(f, FAIL_BAD_REQUEST,
                         "profile \"%s\" is for a CA or a unit and cannot be had from a line",
                         r->profile);
-    if (!lot_allows_unit(out->lot, unit_id))
-        return judge_no(f, FAIL_BAD_IDENTITY, "verify-unit \"%s\" may not use lot \"%s\"", unit_id,
-                        r->lot);
-    const char *attach = layers_signer(m, PATH_ATTACH)->id;
-    if (!lot_allows_attach(out->lot, attach))
-        return judge_no(f, FAIL_BAD_IDENTITY, "attach \"%s\" may not use lot \"%s\"", attach,
-                        r->lot);
     char why[LOT_WHY];
     if (!lot_open_at(out->lot, clock_now(), why))
         return judge_no(f, FAIL_BAD_REQUEST, "%s", why);

@@ -114,7 +114,7 @@ setup() {
     people_lots
     ca-sign <3.pem | ra-approve | verify-unit >6.pem
     run -1 --separate-stderr attach <6.pem
-    [ "${stderr_lines[0]}" = 'attach: A: refused: ra-approve: lot "two" is not known here (failInfo badRequest)' ]
+    [ "${stderr_lines[0]}" = 'attach: A: refused: ra-approve: lot "two" is not known here, or not for attach "attach-1" and verify-unit "verify-unit-1" (failInfo badRequest)' ]
 }
 
 # --- the batch that changed ---
@@ -186,11 +186,50 @@ changed() {
     [ "$(state_of "$id")" = 'waits, 1 of 2' ]
 }
 
-@test "a grant for another lot or attach of the same digest does not count" {
+@test "a message that stands in the ledger under the lot of another can be neither granted nor released" {
     id=$(waiting)
     grant alice "$id"
-    forged_ledger "update entry set lot = 'one' where kind = 15"
-    [ "$(state_of "$id")" = 'waits, 0 of 1' ]
+    forged_ledger "update entry set lot = 'one' where kind = 15" # where one grant is enough
+    says 1 'the message is not good any more: it is not what its entry in the ledger says' grant bob "$id"
+    run -1 --separate-stderr polls
+    [ -z "$output" ]
+    [[ ${stderr_lines[0]} == *'the message that waited is not good any more: it is not what its entry in the ledger says'* ]]
+}
+
+@test "a message that stands in the ledger in the place of the one that was granted is not released" {
+    id=$(waiting)
+    grant alice "$id"
+    grant bob "$id"
+    changed
+    forged_ledger "update entry set (digest_in, serial) = (select digest_in, serial from entry where kind = 15 limit 1)
+        where kind = 15"
+    says 1 'the message is not good any more: it is not what its entry in the ledger says' ra-approve --show "$id"
+    run -0 ra-approve --list
+    [ -z "$output" ]
+    run -1 --separate-stderr polls
+    [ -z "$output" ]
+    [[ ${stderr_lines[0]} == *'the message that waited is not good any more: it is not what its entry in the ledger says'* ]]
+}
+
+@test "a grant that is older than its message does not count, even if its certificate was good at that time" {
+    . "$BATS_TEST_DIRNAME/forge.bash"
+    id=$(waiting)
+    grant alice "$id"
+    grant bob "$id"
+    ledger ra-approve "select writefile('alice.der', data) from entry where kind = 16 limit 1" >written
+    openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
+    forge_unit dora approver root dora
+    forge_unit ended approver root dora from="$(date -u -d '-9 days' +%Y%m%d000000Z)" to="$(date -u -d '-2 days' +%Y%m%d000000Z)"
+    while read -r who seconds state; do
+        forged $who type=$ARC.30 time=$seconds <content.der | forge get . >forged.der
+        forged_ledger "update entry set data = readfile('forged.der') where id = (select min(id) from entry where kind = 16)"
+        [ "$(state_of "$id")" = "$state" ] || { echo "$who $seconds: $(state_of "$id")"; return 1; }
+    done <<'TABLE'
+dora 0 granted, 2 of 2
+dora -432000 waits, 1 of 2
+ended -432000 waits, 1 of 2
+ended 0 waits, 1 of 2
+TABLE
 }
 
 @test "a poll with another token, or of another run, is refused, and asks after nothing" {

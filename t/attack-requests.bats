@@ -172,7 +172,7 @@ EXTENSIONS=0/3/0/1/0 # of a request
 }
 
 @test "a lot that is not known, of another profile, or not this verify-unit's is refused" {
-    all_refused others 'verify-unit: verify-unit "verify-unit-1" may not use lot "others" (failInfo badIdentity)'
+    all_refused others 'verify-unit: lot "others" is not known here, or not for attach "attach-1" and verify-unit "verify-unit-1" (failInfo badRequest)'
     line_restore empty
     sed '/^lots:/d' "$LINE/etc/attach.yaml" >"$LINE/etc/attach-free.yaml"
     lot_refused() { # LOT PROFILE SENTENCE
@@ -185,6 +185,22 @@ EXTENSIONS=0/3/0/1/0 # of a request
     }
     lot_refused open idevid 'lot "open" is not made with profile "idevid"'
     lot_refused open sub-ca 'lot "open" is not made with profile "sub-ca"'
+}
+
+@test "a lot that others may use is refused as one that is not there, whatever is wrong with it besides" {
+    local lot
+    sed '/^lots:/d' "$LINE/etc/attach.yaml" >"$LINE/etc/attach-free.yaml"
+    for lot in others:tls-client others:idevid nowhr0:tls-client; do
+        command attach -c "$LINE/etc/attach-free.yaml" --lot "${lot%:*}" --profile "${lot#*:}" <"$KEYS/T2.csr" |
+            verify-unit | forge get $CONTENT | forge get 0/2/2 | sed s/others/nowhr0/ >"answer.$lot"
+    done
+    run -0 strings answer.nowhr0:tls-client
+    [[ $output = *'lot "nowhr0" is not known here, or not for attach "attach-1" and verify-unit "verify-unit-1"'* ]]
+    cmp answer.nowhr0:tls-client answer.others:tls-client
+    cmp answer.nowhr0:tls-client answer.others:idevid
+    # whose file it is learns it
+    run -0 --separate-stderr verify-unit -v < <(attach --lot others <"$KEYS/T2.csr")
+    [[ $stderr = *'verify-unit: verify-unit "verify-unit-1" may not use lot "others"'* ]]
 }
 
 @test "ca-sign does not hear units that may not stand together for a lot" {

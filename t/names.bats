@@ -253,7 +253,7 @@ CTL=1.3.6.1.5.5.7.7
 # --- who, and when ---
 
 @test "a lot is for the attach that it names, by each unit's own file" {
-    local unit name why='attach "attach-1" may not use lot "plain" (failInfo badIdentity)'
+    local unit name why='lot "plain" is not known here, or not for attach "attach-1" and verify-unit "verify-unit-1" (failInfo badRequest)'
     for unit in verify ra ca; do
         line_restore empty
         lots_of $unit 's/name: plain,/& attach: [attach-9],/'
