@@ -88,6 +88,8 @@ int approve_grant_open(const struct approve *a, const struct approve_held *h, st
     if (!same)
         snprintf(why, CMS_WHY, "the grant of %s is for another message, or says something else",
                  who->id);
+    else if (out->signing_time < h->m.layer[0].signing_time - LAYERS_CLOCK_AHEAD)
+        snprintf(why, CMS_WHY, "the grant of %s is older than the message", who->id);
     else if (out->signing_time < who->cert.not_before || out->signing_time > who->cert.not_after)
         snprintf(why, CMS_WHY, "the certificate of %s was not valid when the grant was signed",
                  who->id);

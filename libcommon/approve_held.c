@@ -68,13 +68,27 @@ enum status approve_held_at(const struct approve *a, const struct approve_place 
     return st;
 }
 
+/* Grants are for what the entry says: its ID, its transaction, its lot. Who can write to the ledger
+ * could have put another message there. */
+static int as_recorded(const struct approve_held *h)
+{
+    const struct cmc_request *r = h->m.request;
+    return !memcmp(h->message, h->m.layer[0].digest, CMS_DIGEST) &&
+           !memcmp(h->tid, h->m.tid, CMC_TID) &&
+           !strcmp(h->attach, layers_signer(&h->m, PATH_ATTACH)->id) && !strcmp(h->lot, r->lot) &&
+           !strcmp(h->profile, r->profile) && h->requests == r->n;
+}
+
 /* "Stored layers are exempt from max_age, not from validity or revocation." */
 int approve_held_open(const struct approve *a, struct approve_held *h, char why[CMS_WHY])
 {
     int64_t now = clock_now();
     struct layers_rule rule = {PATH_RA_APPROVE, now, now};
-    if (layers_open(buf_span(&h->der), a->u->path, &rule, &h->m, why) == ST_OK && h->m.request)
-        return 1;
+    if (layers_open(buf_span(&h->der), a->u->path, &rule, &h->m, why) == ST_OK) {
+        if (h->m.request && as_recorded(h))
+            return 1;
+        snprintf(why, CMS_WHY, "it is not what its entry in the ledger says");
+    }
     layers_close(&h->m);
     return 0;
 }

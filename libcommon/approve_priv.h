@@ -23,7 +23,7 @@ struct approve_held {
  * any. */
 enum status approve_held_newest(const struct approve *a, struct span tid, const char *attach,
                                 struct approve_held *h, int *found);
-/* Verifies der again, whatever its age. 0 with `why` set. */
+/* Verifies der again, whatever its age, and that it is what the entry says. 0 with `why` set. */
 int approve_held_open(const struct approve *a, struct approve_held *h, char why[CMS_WHY]);
 void approve_held_free(struct approve_held *h);
 

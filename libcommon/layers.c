@@ -10,8 +10,6 @@
 #include "diag.h"
 #include "layers_priv.h"
 
-#define CLOCK_AHEAD 300 /* seconds that a neighbour's clock may be ahead */
-
 int layers_bad(char why[CMS_WHY], const char *fmt, ...)
 {
     va_list ap;
@@ -47,8 +45,9 @@ static int fresh(const struct cms_layer *l, const struct layers_rule *rule, char
 {
     char t[CLOCK_TEXT];
     clock_format(l->signing_time, t);
-    if (l->signing_time > rule->now + CLOCK_AHEAD)
-        return layers_bad(why, "signed at %s, which is more than %d seconds ahead", t, CLOCK_AHEAD);
+    if (l->signing_time > rule->now + LAYERS_CLOCK_AHEAD)
+        return layers_bad(why, "signed at %s, which is more than %d seconds ahead", t,
+                          LAYERS_CLOCK_AHEAD);
     if (l->signing_time < rule->now - rule->max_age)
         return layers_bad(why, "signed at %s, which is more than %lld seconds ago", t,
                           (long long)rule->max_age);

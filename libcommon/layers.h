@@ -8,6 +8,7 @@
 #include "path.h"
 
 #define LAYERS_MOST 3
+#define LAYERS_CLOCK_AHEAD 300 /* seconds that a neighbour's clock may be ahead */
 
 enum layers_direction { LAYERS_UP, LAYERS_DOWN };
 
