@@ -157,7 +157,7 @@ static int apply(const struct profile *p, const struct profile_asked *a,
                            .not_before = out->not_before,
                            .not_after = out->not_after};
     if (profile_lint(&tbs, out->why))
-        return 1;
+        return profile_matter_fits(p, &tbs, out);
     out->fail = FAIL_INTERNAL_CA;
     return 0;
 }

@@ -8,6 +8,10 @@
 #define WHY(...) (snprintf(why, X509_WHY, __VA_ARGS__), 0)
 #define REFUSE(f, ...) (out->fail = (f), snprintf(out->why, sizeof out->why, __VA_ARGS__), 0)
 #define ID_DIGITS 4
+#define DIGITS "0123456789ABCDEF"
+#define CERT_MOST 600       /* octets of DER, section 6.1.3 */
+#define ALGORITHM_OCTETS 12 /* ecdsa-with-SHA256 */
+#define SIGNATURE_MOST 72   /* octets of an Ecdsa-Sig-Value of P-256 */
 
 static const char *const names[] = {"", "PAA", "PAI", "DAC"};
 static const char *const issuers[] = {"", "PAA", "PAA", "PAI"};
@@ -55,7 +59,7 @@ struct ids {
 
 static int upper_hex(const char *s)
 {
-    size_t n = strspn(s, "0123456789ABCDEF");
+    size_t n = strspn(s, DIGITS);
     return n == ID_DIGITS && !strspn(s + n, "abcdef");
 }
 
@@ -71,41 +75,67 @@ static int read_attribute(struct span name, const char *type, char id[ID_DIGITS 
     return ok;
 }
 
-/* "Mvid:FFF1" within the CN: for CAs that cannot write attributes of their own (6.2.2.2). */
-static int read_mark(const char *cn, const char *mark, char id[ID_DIGITS + 1])
+/* "Mvid:FFF1" within the CN, for CAs that cannot write attributes of their own: the leftmost mark
+ * with four digits counts (6.2.2.2). NULL: there is none. */
+static const char *find_mark(const char *cn, const char *mark)
+{
+    const char *at = cn;
+    while ((at = strstr(at, mark))) {
+        at += strlen(mark);
+        if (strspn(at, DIGITS) >= ID_DIGITS)
+            return at;
+    }
+    return NULL;
+}
+
+/* Whether people read in it what programs do: one mark at most, with four digits and no more. */
+static int is_plain(const char *cn, const char *mark)
 {
     const char *at = strstr(cn, mark);
     if (!at)
         return 1;
     at += strlen(mark);
-    if (!upper_hex(at) || strstr(at, mark))
-        return 0;
-    memcpy(id, at, ID_DIGITS);
-    id[ID_DIGITS] = 0;
+    return upper_hex(at) && !strstr(at, mark);
+}
+
+static void read_marks(const char *cn, struct ids *ids)
+{
+    const char *vid = find_mark(cn, "Mvid:"), *pid = find_mark(cn, "Mpid:");
+    if (vid)
+        memcpy(ids->vid, vid, ID_DIGITS);
+    if (pid)
+        memcpy(ids->pid, pid, ID_DIGITS);
+}
+
+/* What is issued here must not only be right, it must have one reading. */
+static int is_clear(const char *cn, const struct ids *ids, char why[X509_WHY])
+{
+    if (!is_plain(cn, "Mvid:") || !is_plain(cn, "Mpid:"))
+        return WHY("the subject's CN has an Mvid: or Mpid: twice, or without four hexadecimal "
+                   "digits in upper case");
+    if ((ids->vid[0] || ids->pid[0]) && (strstr(cn, "Mvid:") || strstr(cn, "Mpid:")))
+        return WHY("the subject has VID or PID both as attributes and in its CN");
     return 1;
 }
 
-static int read_ids(struct span name, const char *whose, struct ids *ids, char why[X509_WHY])
+/* As section 6.2.2.2 reads a name: by the attributes, by the marks only where there is neither. */
+static int read_ids(struct span name, int is_new, struct ids *ids, char why[X509_WHY])
 {
+    const char *whose = is_new ? "subject" : "issuer";
     struct buf cn = {0};
-    struct ids marks = {{0}, {0}};
     memset(ids, 0, sizeof *ids);
     int ok = read_attribute(name, "VID", ids->vid) && read_attribute(name, "PID", ids->pid);
     int r = x509_name_get(name, "CN", &cn);
+    const char *text = r == 1 ? (char *)cn.d : "";
     if (!ok)
         ok = WHY("the %s's VID or PID is there twice, or not four hexadecimal digits in upper case",
                  whose);
     else if (r < 0)
         ok = WHY("the %s's CN is malformed, or there more than once", whose);
-    else if (r && !(read_mark((char *)cn.d, "Mvid:", marks.vid) &&
-                    read_mark((char *)cn.d, "Mpid:", marks.pid)))
-        ok = WHY("the %s's CN has an Mvid: or Mpid: twice, or without four hexadecimal digits in "
-                 "upper case",
-                 whose);
-    else if ((marks.vid[0] || marks.pid[0]) && (ids->vid[0] || ids->pid[0]))
-        ok = WHY("the %s has VID or PID both as attributes and in its CN", whose);
-    else if (marks.vid[0] || marks.pid[0])
-        *ids = marks;
+    else if (is_new && !is_clear(text, ids, why))
+        ok = 0;
+    else if (!ids->vid[0] && !ids->pid[0])
+        read_marks(text, ids);
     buf_free(&cn);
     return ok;
 }
@@ -149,7 +179,7 @@ int profile_matter_check(const struct profile *p, const struct x509_cert *issuer
     if (!m)
         return 1;
     out->fail = FAIL_BAD_IDENTITY;
-    if (!read_ids(buf_span(&out->subject), "subject", &mine, out->why))
+    if (!read_ids(buf_span(&out->subject), 1, &mine, out->why))
         return 0;
     if (m != MATTER_PAA && !mine.vid[0])
         return REFUSE(FAIL_BAD_IDENTITY, "the subject has no VID, which a %s needs", names[m]);
@@ -163,5 +193,25 @@ int profile_matter_check(const struct profile *p, const struct x509_cert *issuer
     if (!check_issuer(m, issuer, out))
         return 0;
     out->fail = FAIL_INTERNAL_CA;
-    return read_ids(issuer->subject, "issuer", &its, out->why) && check_chain(m, &mine, &its, out);
+    return read_ids(issuer->subject, 0, &its, out->why) && check_chain(m, &mine, &its, out);
+}
+
+int profile_matter_fits(const struct profile *p, const struct x509_tbs *tbs,
+                        struct profile_result *out)
+{
+    static const unsigned char any[SIGNATURE_MOST]; /* what is not known yet, but how long it is */
+    struct span alg = {any, ALGORITHM_OCTETS}, signature = {any, SIGNATURE_MOST};
+    struct x509_tbs whole = *tbs;
+    struct buf der = {0};
+    if (!p->t.matter)
+        return 1;
+    whole.serial = (struct span){any, X509_SERIAL};
+    x509_put_tbs(&whole, alg, &der);
+    x509_seal(&der, 0, alg, signature);
+    size_t n = der.n;
+    buf_free(&der);
+    return n <= CERT_MOST || REFUSE(FAIL_BAD_REQUEST,
+                                    "the certificate would have %zu octets, and Matter allows %d: "
+                                    "fewer or shorter names and extensions make it fit",
+                                    n, CERT_MOST);
 }

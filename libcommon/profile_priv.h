@@ -122,6 +122,9 @@ int profile_raw(struct cfg *cfg, const struct cfg_node *list, struct buf *out);
 int profile_matter_compile(const struct profile *p, const char **field, char why[X509_WHY]);
 int profile_matter_check(const struct profile *p, const struct x509_cert *issuer,
                          struct profile_result *out);
+/* Whether the certificate to be is short enough, as far as `matter:` asks for it. */
+int profile_matter_fits(const struct profile *p, const struct x509_tbs *tbs,
+                        struct profile_result *out);
 /* Whether the profile has a word on extensions of this OID. */
 int profile_gives(const struct profile *p, struct span oid);
 /* The name of an extension for people, appended. */

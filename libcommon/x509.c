@@ -129,7 +129,7 @@ int x509_signed_by(const struct x509_cert *c, EVP_PKEY *issuer)
     return x509_verify(issuer, c->sigalg, c->tbs, c->signature);
 }
 
-static int put_tbs(const struct x509_tbs *t, struct span alg, struct buf *out)
+int x509_put_tbs(const struct x509_tbs *t, struct span alg, struct buf *out)
 {
     static const unsigned char v3[] = {0xa0, 3, 2, 1, 2};
     size_t start = out->n;
@@ -165,7 +165,7 @@ enum status x509_issue(const struct x509_tbs *tbs, struct signer *issuer, struct
     size_t start = out->n;
     enum status st = ST_USAGE;
     signer_algorithm(issuer, 0, &alg);
-    if (!put_tbs(tbs, buf_span(&alg), out))
+    if (!x509_put_tbs(tbs, buf_span(&alg), out))
         goto out;
     st = signer_sign(issuer, out->d + start, out->n - start, &sig);
     if (st == ST_OK)

@@ -159,6 +159,8 @@ struct x509_tbs {
     struct span serial, issuer, subject, spki, extensions;
     int64_t not_before, not_after; /* GeneralizedTime from 2050 on, section 4.1.2.5 */
 };
+/* Appends the signed part. 0 after a warning: a validity that X.509 cannot express. */
+int x509_put_tbs(const struct x509_tbs *tbs, struct span alg, struct buf *out);
 /* Builds and signs with the issuer's key; the certificate's DER is appended. */
 enum status x509_issue(const struct x509_tbs *tbs, struct signer *issuer, struct buf *out);
 /* A new serial: 64 bits of time, 80 bits of a CSPRNG; positive, 18 octets. */

@@ -177,6 +177,61 @@ TABLE
         "CN=d Mvid:FFF1 Mpid:8000,$VID=FFF1,$PID=8000"
 }
 
+# A PAI as openssl makes it of these lines of a distinguished name: pai.pem
+foreign_pai() { # LINE...
+    printf '%s\n' 'oid_section = o' '[o]' "VID = $VID" "PID = $PID" '[req]' 'distinguished_name = d' \
+        'string_mask = utf8only' 'prompt = no' '[x]' 'basicConstraints = critical, CA:TRUE, pathlen:0' \
+        'keyUsage = critical, keyCertSign, cRLSign' 'subjectKeyIdentifier = hash' '[d]' "$@" >pai.cnf
+    openssl req -new -config pai.cnf -key "$F/pai.key" -out pai.csr &&
+        openssl x509 -req -in pai.csr -CA "$F/free.pem" -CAkey "$F/free.key" -days 99 -extfile pai.cnf -extensions x \
+            -out pai.pem 2>/dev/null
+}
+
+@test "a PAI that others made is read as section 6.2.2.2 reads it, however odd its name" {
+    local cn attributes ids
+    # the attributes alone where there are any, else the leftmost mark with four digits
+    while IFS='|' read -r cn attributes; do
+        foreign_pai "CN = $cn" ${attributes:+VID=FFF1 PID=00B1}
+        for ids in FFF1,PID=00B1 FFF2,PID=00B1 FFF1,PID=00B2; do
+            csr-make -k "$F/dac.key" -s "CN=d,VID=$ids" >r.csr
+            run profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
+            case $ids in
+            FFF1,PID=00B1) [ "$status" -eq 0 ] ;;
+            FFF2*) [ "$output" = "profile-test: refused 7: the DAC's VID is FFF2, its PAI's is FFF1" ] ;;
+            *) [ "$output" = "profile-test: refused 7: the DAC's PID is 00B2, its PAI's is 00B1" ] ;;
+            esac || { echo "$cn: $ids: $output"; return 1; }
+        done
+    done <<'TABLE'
+Mvid:FFF1ACME Matter Devel DAC 5CDAMpid:00B19899|
+Mpid:Mvid:FFF1 Mpid:12cd Matter Test Mpid:00B1|
+MpidMvid:FFF10 Matter Test Mpid:00B1|
+ACME Matter Mvid:FFF1 Mpid:00B1 Mvid:FFF2 Mpid:00B2|
+ACME Matter Mvid:FFF2 Mpid:00B2|with attributes
+TABLE
+    # one attribute is enough for the marks not to count
+    foreign_pai 'CN = ACME Mvid:FFF1' PID=00B1
+    csr-make -k "$F/dac.key" -s 'CN=d,VID=FFF1,PID=00B1' >r.csr
+    run -1 profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
+    [ "$output" = 'profile-test: refused 11: the issuer is no PAI: its subject has no VID' ]
+}
+
+@test "a certificate that could have more than the 600 octets of section 6.1.3 is refused, and one of 600 is not" {
+    local n octets
+    file 'preset: matter-dac' "crl-distribution-points: [\"http://ca.example/$(printf '%098d' 0)\"]"
+    for ((n = 1; n < 60; n++)); do
+        csr-make -k "$F/dac.key" -s "CN=$(printf "%0${n}d" 0),VID=FFF1,PID=8000" >r.csr
+        profile-test -c p.yaml -p x -k "$F/pai.key" -i "$F/pai.pem" <r.csr >cert.pem 2>why || break
+        octets=$(openssl x509 -in cert.pem -outform DER | wc -c)
+        [ "$octets" -le 600 ]
+    done
+    # the signature before was 64 to 72 octets long, nearly always 70 or more
+    [ "$octets" -ge 592 ]
+    [ "$(cat why)" = "profile-test: refused 2: the certificate would have 601 octets, and Matter allows 600: fewer or shorter names and extensions make it fit" ]
+    # others have no such limit
+    file 'preset: tls-client' "crl-distribution-points: [\"http://ca.example/$(printf '%0500d' 0)\"]"
+    profile-test -c p.yaml -p x -k "$F/pai.key" -i "$F/pai.pem" <r.csr >cert.pem
+}
+
 @test "VID and PID are UTF8Strings of four digits in upper case, whoever writes them" {
     local mask value why
     while IFS='|' read -r mask value why; do
