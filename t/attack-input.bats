@@ -167,15 +167,14 @@ END
 }
 
 @test "a reader that went away is 4, and the message is there for the next" {
-    local unit before
+    local unit before code
     for unit in verify-unit ra-approve ca-sign; do
-        { sleep 0.5; cat "$(next $unit)"; } | {
-            $unit 2>$unit.err || echo $? >$unit.rc
-        } | true &
-    done
-    wait
-    for unit in verify-unit ra-approve ca-sign; do
-        [ "$(cat $unit.rc)" -eq 4 ]
+        exec 7> >(true)
+        wait $!
+        code=0
+        $unit <"$(next $unit)" 2>$unit.err >&7 || code=$?
+        exec 7>&-
+        [ $code -eq 4 ]
         [ "$(grep -v ': subject CN was ' $unit.err)" = "$unit: stdout: Broken pipe" ]
         before=$(line_entries $unit)
         run -0 $unit <"$(next $unit)"
@@ -249,11 +248,14 @@ no_room() { # UNIT MESSAGE
 }
 
 @test "four at a time with the same message issue once, and say the same" {
-    local i
+    local i pids=()
     for i in 1 2 3 4; do
         ca-sign <"$M/3.pem" >at-once.$i &
+        pids+=($!)
     done
-    wait
+    for i in "${pids[@]}"; do
+        ended 0 "$i"
+    done
     for i in 2 3 4; do
         cmp at-once.1 at-once.$i
     done
@@ -263,13 +265,12 @@ no_room() { # UNIT MESSAGE
 @test "SIGTERM ends a unit that waits with 4, after what it had" {
     mkfifo fifo
     bash -c 'exec "$0" -c "$1"' "$BUILD/bin/verify-unit" "$LINE/etc/verify-unit.yaml" <fifo >out.pem 2>err &
-    local pid=$! code=0
+    local pid=$!
     exec 8>fifo
     cat "$M/1.pem" >&8
-    until [ -s out.pem ]; do sleep 0.05; done
+    await whole_block out.pem
     kill -TERM $pid
-    wait $pid || code=$?
-    [ $code -eq 4 ]
+    ended 4 $pid
     exec 8>&-
     [ "$(grep -v ': subject CN was ' err)" = "verify-unit: stopped by a signal" ]
     [ "$(grep -c BEGIN out.pem)" -eq 1 ]

@@ -92,7 +92,7 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     line_restore one
     echo 'head-every: 1s' >"$BATS_TEST_TMPDIR/every"
     cat "$LINE/etc/verify-unit.yaml" "$BATS_TEST_TMPDIR/every" >"$LINE/etc/often.yaml"
-    local n i
+    local n
     n=$(head_ids verify-unit | wc -l)
     attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
     mkfifo in
@@ -100,10 +100,8 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     local pid=$!
     exec 7>in
     cat up.pem >&7
-    for i in {1..60}; do
-        [ "$(head_ids verify-unit | wc -l)" -le "$n" ] || break
-        sleep 0.1
-    done
+    signed() { [ "$(head_ids verify-unit | wc -l)" -gt "$n" ]; }
+    await signed
     [ "$(head_ids verify-unit | wc -l)" -eq $((n + 1)) ]
     kill -0 $pid
     exec 7>&-
@@ -113,20 +111,17 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
 }
 
 @test "the next head covers what a unit that was killed left behind" {
-    local i pid
+    local pid
     attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
     mkfifo in
     bash -c 'exec verify-unit -c "$1"' - "$LINE/etc/verify-unit.yaml" <in >out.pem &
     pid=$!
     exec 7>in
     cat up.pem >&7
-    for i in {1..100}; do
-        grep -q END out.pem && break
-        sleep 0.1
-    done
+    await whole_block out.pem
     kill -9 $pid
+    ended 137 $pid
     exec 7>&-
-    wait $pid || true
     whole verify-unit
     [[ $output == *"not covered: "[1-9]* ]]
     verify-unit <up.pem >again.pem
@@ -136,7 +131,7 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
 }
 
 @test "processes that share a ledger make one chain of heads" {
-    local i pids=()
+    local i pid pids=()
     line_restore one
     for i in 1 2 3 4; do
         line_request "P$i" >"$i.pem"
@@ -145,7 +140,9 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
         attach --lot open <"$i.pem" >"$i.up" &
         pids+=($!)
     done
-    wait "${pids[@]}"
+    for pid in "${pids[@]}"; do
+        ended 0 "$pid"
+    done
     whole attach --heads "$LINE/var/attach.heads"
     [[ $output == *"not covered: 0"* ]]
 }
