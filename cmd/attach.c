@@ -112,10 +112,8 @@ static enum status both_ways(struct unit *u, const struct mode *o)
 
 static enum status work(struct unit *u, const struct mode *o)
 {
-    if (o->check) {
-        unit_report(u);
-        return ST_OK;
-    }
+    if (o->check)
+        return unit_report(u);
     if (o->unanswered)
         return intake_unanswered(u);
     if (o->resend)

@@ -259,7 +259,7 @@ static enum status line(const char *config, int check, int bar)
     struct unit *u = NULL;
     enum status st = unit_open(PATH_CA_SIGN, config, &u);
     if (st == ST_OK && check)
-        unit_report(u);
+        st = unit_report(u);
     else if (st == ST_OK) {
         ca.issue = (struct issue_ca){u->issuer, u->issuer_chain[0], u->ledger};
         if (bar)

@@ -47,7 +47,7 @@ static enum status line(const struct mode *o)
     struct unit *u = NULL;
     enum status st = unit_open(PATH_RA_APPROVE, o->config, &u);
     if (st == ST_OK && o->check)
-        unit_report(u);
+        st = unit_report(u);
     else if (st == ST_OK) {
         if (o->bar)
             progress_start("ra-approve");

@@ -17,7 +17,7 @@ static enum status run(enum path_role role, const struct options *o, const struc
     struct unit *u = NULL;
     enum status st = unit_open(role, o->config, &u);
     if (st == ST_OK && o->check)
-        unit_report(u);
+        st = unit_report(u);
     else if (st == ST_OK) {
         if (o->bar)
             progress_start(path_role_name(role));

@@ -46,7 +46,12 @@ const struct lot *lots_find(const struct lots *ls, const char *name)
     return NULL;
 }
 
-struct lot_entry *lot_entry(struct lots *ls, const struct lot *l)
+const struct lot *lots_at(const struct lots *ls, size_t i)
+{
+    return i < ls->n ? &ls->v[i].lot : NULL;
+}
+
+struct lot_entry *lot_entry(const struct lots *ls, const struct lot *l)
 {
     size_t i = 0;
     while (i < ls->n && &ls->v[i].lot != l)
@@ -68,6 +73,17 @@ int lots_check(struct lots *ls)
     return 1;
 }
 
+/* NULL after a warning. */
+static struct lot_list *open_list(const struct lot_entry *e)
+{
+    struct lot_list *list = lot_list_open(e->path);
+    if (list && lot_templates_fit(&e->lot, lot_list_csv(list)))
+        return list;
+    lot_list_free(list);
+    diag_warn("lot %s: its device list cannot be used", e->lot.name);
+    return NULL;
+}
+
 int lots_open_list(struct lots *ls, const struct lot *l)
 {
     struct lot_entry *e = lot_entry(ls, l);
@@ -75,13 +91,18 @@ int lots_open_list(struct lots *ls, const struct lot *l)
         return 1;
     if (e->unusable)
         return 0;
-    e->list = lot_list_open(e->path);
-    if (e->list && !lot_templates_fit(l, lot_list_csv(e->list))) {
-        lot_list_free(e->list);
-        e->list = NULL;
-    }
+    e->list = open_list(e);
     e->unusable = !e->list;
-    return e->list ? 1 : diag_warn("lot %s: its device list cannot be used", l->name);
+    return !e->unusable;
+}
+
+int lots_try_list(const struct lots *ls, const struct lot *l, size_t *n)
+{
+    struct lot_list *list = open_list(lot_entry(ls, l));
+    int ok = list != NULL;
+    *n = ok ? lot_list_count(list) : 0;
+    lot_list_free(list);
+    return ok;
 }
 
 /* POSIX gives the longest of the leftmost matches: if there is one of the whole, it is that.

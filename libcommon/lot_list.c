@@ -186,3 +186,8 @@ const struct csv *lot_list_csv(const struct lot_list *t)
 {
     return t->csv;
 }
+
+size_t lot_list_count(const struct lot_list *t)
+{
+    return t->n;
+}

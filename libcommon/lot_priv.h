@@ -21,6 +21,7 @@ void lot_list_free(struct lot_list *t);
 int lot_list_find(struct lot_list *t, const char *device, struct csv_row *row);
 unsigned long lot_list_line(struct lot_list *t, int64_t offset);
 const struct csv *lot_list_csv(const struct lot_list *t);
+size_t lot_list_count(const struct lot_list *t);
 
 /* --- the file --- */
 
@@ -52,7 +53,7 @@ struct lots {
     size_t n_owners;
 };
 
-struct lot_entry *lot_entry(struct lots *ls, const struct lot *l);
+struct lot_entry *lot_entry(const struct lots *ls, const struct lot *l);
 
 /* lot_read.c. 0 after a warning. */
 int lot_read(struct lots *ls);

@@ -67,8 +67,9 @@ enum status unit_open_keyless(enum path_role role, const char *path, struct unit
  * unit's certificate may be long expired. Of a CA for --direct alone, anchor and path are NULL. */
 enum status unit_open_reader(const char *path, struct unit **out);
 void unit_close(struct unit *u);
-/* --check: says what is configured, one line a thing, on stdout; what is wrong was already said. */
-void unit_report(const struct unit *u);
+/* --check: says what is configured, one line a thing, on stdout. What is wrong was already said,
+ * but for lots that cannot be made, whose lists are read for this: ST_USAGE after warnings. */
+enum status unit_report(const struct unit *u);
 
 /* Whether the neighbour's id is pinned: below: the one that messages come up from; above: responses
  * down. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "diag.h"
 #include "io.h"
 
 /* The key's name without its pin-source: where a PIN lies is nobody's business (RFC 7512,
@@ -74,7 +75,34 @@ static void put_chain(struct buf *out, const struct unit *u)
     }
 }
 
-void unit_report(const struct unit *u)
+/* 0 after a warning. */
+static int put_lot(struct buf *out, const struct unit *u, const struct lot *l)
+{
+    int looks_up = u->role == PATH_VERIFY_UNIT || u->role == PATH_RA_APPROVE, ok = 1;
+    size_t n;
+    buf_printf(out, "lot: %s, owner %s, profile %s", l->name, l->owner, l->profile);
+    if (!profiles_find(u->profiles, l->profile))
+        ok = diag_warn("lot %s: there is no profile \"%s\"", l->name, l->profile);
+    if (l->pattern)
+        buf_printf(out, ", pattern %s", l->pattern);
+    else if (looks_up && l->devices && lots_try_list(u->lots, l, &n))
+        buf_printf(out, ", %zu devices of %s", n, l->devices);
+    else if (looks_up && l->devices)
+        ok = 0;
+    buf_char(out, '\n');
+    return ok;
+}
+
+static int put_lots(struct buf *out, const struct unit *u)
+{
+    const struct lot *l;
+    int ok = 1;
+    for (size_t i = 0; u->lots && (l = lots_at(u->lots, i)); i++)
+        ok &= put_lot(out, u, l);
+    return ok;
+}
+
+enum status unit_report(const struct unit *u)
 {
     const struct unit_own *own = unit_own(u);
     const struct unit_conf *conf = &own->conf;
@@ -98,6 +126,8 @@ void unit_report(const struct unit *u)
     buf_printf(&out, "profiles: %s\n", u->profiles_path ? u->profiles_path : "the presets");
     if (u->role != PATH_ATTACH && !own->direct)
         buf_printf(&out, "bare keys: %s\n", u->bare_keys ? "yes" : "no");
+    int ok = put_lots(&out, u);
     io_stdout(out.d, out.n);
     buf_free(&out);
+    return ok ? ST_OK : ST_USAGE;
 }

@@ -66,11 +66,11 @@ int main(int argc, char **argv)
     enum status st = direct ? unit_open_issuer(argv[2], &u) : unit_open(role, argv[2], &u);
     if (st)
         return (int)st;
-    unit_report(u);
+    enum status report = unit_report(u);
     printf("chain %zu issuer chain %zu\n", u->n_chain, u->n_issuer_chain);
     for (int i = 3; i < argc; i++)
         question(u, argv[i]);
     unit_close(u);
     signer_finish();
-    return 0;
+    return (int)report;
 }

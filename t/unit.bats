@@ -128,6 +128,40 @@ chain 1 issuer chain 0" ] || { echo "$output"; return 1; }
     [ "${lines[*]: -5}" = "below=a yes below=b no below=r no above=r yes above=a no" ]
 }
 
+@test "what a unit may make is read to its end: the devices of a list are counted, and a bad list is named" {
+    verify_yaml >v.yaml
+    cat >lots.yaml <<'EOF'
+lots:
+  - {name: L7, profile: idevid, owner: acme, devices: d.csv, verify-units: [v]}
+  - {name: L8, profile: idevid, owner: abc, pattern: 'S[0-9]', verify-units: [v]}
+  - {name: L9, profile: idevid, owner: abc, devices: any, verify-units: [v]}
+EOF
+    printf 'serial,model\nS1,a\nS2,b\n' >d.csv
+    run -0 --separate-stderr unit-test verify-unit v.yaml
+    [[ $output = *'
+lot: L7, owner acme, profile idevid, 2 devices of d.csv
+lot: L8, owner abc, profile idevid, pattern S[0-9]
+lot: L9, owner abc, profile idevid
+'* ]]
+    [ -z "$stderr" ]
+    echo S3 >>d.csv
+    run -2 --separate-stderr unit-test verify-unit v.yaml
+    [ "$stderr" = 'unit-test: d.csv:4: 1 field where the header names 2
+unit-test: lot L7: its device list cannot be used' ]
+    [[ $output = *'lot: L7, owner acme, profile idevid
+lot: L8,'* ]]
+    # who does not look devices up needs no list
+    ca_yaml | sed '/attach: a2/d' >c.yaml
+    run -0 unit-test ca-sign c.yaml
+}
+
+@test "a lot whose profile is not there is named" {
+    ca_yaml >c.yaml
+    sed -i 's/name: bare, profile: idevid/name: bare, profile: idewid/' lots.yaml
+    run -2 --separate-stderr unit-test ca-sign c.yaml
+    [ "${stderr_lines[-1]}" = 'unit-test: lot bare: there is no profile "idewid"' ]
+}
+
 @test "ca-sign takes the units that its chain names together, for the lots it names" {
     ca_yaml >c.yaml
     run -0 unit-test ca-sign c.yaml below=r below=r2 below=v above=r stands=a,v,r,L7 stands=a,v,r2,L7 \
