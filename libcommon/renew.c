@@ -36,6 +36,17 @@ void renew_say(const char *fmt, ...)
 
 /* --- what is to be done --- */
 
+/* Until when an attempt that failed puts off the next. No further ahead than it could have been put
+ * now: the clock may have been wrong then. What is due again at once waits within its validity. */
+static int64_t put_off(const struct renew *r, const struct renew_job *j)
+{
+    int64_t again = j->state.again, now = r->o->now;
+    int64_t most = j->state.failures ? now + renew_longest_wait(j, ST_REFUSED, now)
+                   : *j->present     ? j->item.cert.not_after
+                                     : now;
+    return again > most ? now : again;
+}
+
 static void say_owed(const struct renew_job *j)
 {
     if (j->waiting)
@@ -49,10 +60,11 @@ static void say_owed(const struct renew_job *j)
 static void say_dry(const struct renew *r, const struct renew_job *j, int64_t due, int forced)
 {
     char when[CLOCK_TEXT], again[CLOCK_TEXT], how[SCHEDULE_TEXT];
-    int wait = !forced && (j->waiting || due <= r->o->now) && j->state.again > r->o->now;
+    int64_t later = put_off(r, j);
+    int wait = !forced && (j->waiting || due <= r->o->now) && later > r->o->now;
     schedule_text(&j->p->renew, how);
     clock_format(due, when);
-    clock_format(j->state.again, again);
+    clock_format(later, again);
     if (forced)
         renew_say("%s: would be renewed", j->p->name);
     else if (due == INT64_MAX)
@@ -81,7 +93,7 @@ static int read_present(struct renew *r, struct renew_job *j)
     return 0;
 }
 
-static int is_forced(const struct renew *r, const struct renew_job *j)
+int renew_forced(const struct renew *r, const struct renew_job *j)
 {
     return r->o->force && (!strcmp(r->o->force, j->p->name) || !strcmp(r->o->force, j->present));
 }
@@ -102,19 +114,20 @@ static int under_way(struct renew *r, struct renew_job *j)
 
 static int is_due(const struct renew *r, const struct renew_job *j, int pending, int64_t due)
 {
-    if (!j->p->enroll || (r->o->force && !is_forced(r, j)))
+    if (!j->p->enroll || (r->o->force && !renew_forced(r, j)))
         return 0;
-    if (is_forced(r, j))
+    if (renew_forced(r, j))
         return 1;
     if (store_clock_wrong(&r->was, r->o->now))
         return 0;
     /* What is stored has only to be put to use: that waits for nothing. */
     if (pending && !j->waiting)
         return 1;
-    if ((!pending && due > r->o->now) || j->state.again <= r->o->now)
+    int64_t again = put_off(r, j);
+    if ((!pending && due > r->o->now) || again <= r->o->now)
         return pending || due <= r->o->now;
     char when[CLOCK_TEXT];
-    clock_format(j->state.again, when);
+    clock_format(again, when);
     diag_note("%s: not again before %s", j->p->name, when);
     return 0;
 }
@@ -130,15 +143,16 @@ static void plan_job(struct renew *r, struct renew_job *j)
         renew_worst(r, ST_REFUSED);
         return;
     }
-    if (is_forced(r, j) && !j->p->enroll) {
+    if (renew_forced(r, j) && !j->p->enroll) {
         diag_warn("%s: it has no \"enroll\", so nothing can be asked for", j->p->name);
         renew_worst(r, ST_USAGE);
     }
-    int64_t due = *j->present    ? plan_due(r->plan, j->p, &j->state, &j->item, r->o->jitter)
-                  : j->p->enroll ? r->o->now
-                                 : INT64_MAX;
+    /* What never was is due at once. */
+    int64_t due = *j->present ? plan_due(r->plan, j->p, &j->state, &j->item, r->o->jitter)
+                  : j->p->renew.kind != SCHEDULE_NEVER ? r->o->now
+                                                       : INT64_MAX;
     if (r->o->dry_run)
-        say_dry(r, j, due, is_forced(r, j) && j->p->enroll);
+        say_dry(r, j, due, renew_forced(r, j) && j->p->enroll);
     else
         j->due = is_due(r, j, pending, due);
 }

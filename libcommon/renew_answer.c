@@ -156,6 +156,20 @@ static int valid_now(const struct renew_job *j, const struct x509_cert *c, int64
     return 1;
 }
 
+/* Sooner than the one in use: no cure where its end is why a new one is asked for. */
+static int lasts(const struct renew *r, const struct renew_job *j, const struct x509_cert *c)
+{
+    char t[CLOCK_TEXT];
+    int by_end = j->p->renew.kind == SCHEDULE_BEFORE || j->p->renew.kind == SCHEDULE_FRACTION;
+    if (!*j->present || !by_end || renew_forced(r, j) || c->not_after >= j->item.cert.not_after)
+        return 1;
+    clock_format(c->not_after, t);
+    diag_warn("%s: the answer: it ends %s, sooner than %s, which is in use", j->p->name, t,
+              j->present);
+    diag_hint("--force %s takes it all the same", j->p->name);
+    return 0;
+}
+
 static X509 *decode(const struct buf *der)
 {
     const unsigned char *p = der->d;
@@ -234,7 +248,7 @@ enum status renew_check(struct renew *r, const struct renew_job *j, const struct
     int ok = csr_view(buf_span(&e->request), &csr, why) || wrong(j, why);
     ok = ok && read_blocks(j, printed, &a) && find_leaf(j, &csr, &a, &leaf) &&
          is_new(r, j, &leaf) && same_names(j, &csr, &leaf) && same_usages(j, &csr, &leaf) &&
-         valid_now(j, &leaf, now) &&
+         valid_now(j, &leaf, now) && lasts(r, j, &leaf) &&
          trusted(r, j, &a, now > leaf.not_before ? now : leaf.not_before, &out->chain);
     if (ok)
         buf_put(&out->cert, leaf.der.p, leaf.der.n);

@@ -14,8 +14,7 @@ static enum status locked(struct renew *r)
     return store_lock(r->store, (int)r->plan->wait);
 }
 
-/* Where little time is left, it is tried more often; where none is, too. */
-static int64_t longest_wait(const struct renew_job *j, enum status st, int64_t now)
+int64_t renew_longest_wait(const struct renew_job *j, enum status st, int64_t now)
 {
     int64_t most = st == ST_TEMP ? AGAIN_PENDING : AGAIN_MOST;
     int64_t left = *j->present ? j->item.cert.not_after - now : 0;
@@ -28,7 +27,7 @@ static int64_t longest_wait(const struct renew_job *j, enum status st, int64_t n
 
 static void back_off(struct renew *r, struct renew_job *j, enum status st)
 {
-    int64_t now = clock_now(), most = longest_wait(j, st, now), wait = AGAIN_FIRST;
+    int64_t now = clock_now(), most = renew_longest_wait(j, st, now), wait = AGAIN_FIRST;
     if (locked(r) != ST_OK)
         return;
     for (int64_t i = 0; i < j->state.failures && wait < most; i++)

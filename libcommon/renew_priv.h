@@ -40,9 +40,14 @@ void renew_worst(struct renew *r, enum status st);
 /* Prints a line of the report. */
 void renew_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether this purpose is renewed because a person said so. */
+int renew_forced(const struct renew *r, const struct renew_job *j);
 /* Renews one purpose: from its request, or the one that waits, to the certificate in use; says so,
  * or backs off. */
 void renew_enrol(struct renew *r, struct renew_job *j);
+/* Seconds from an attempt that ended with ST_TEMP or ST_REFUSED to the next at most. Where little
+ * time is left, it is tried more often; where none is, too. */
+int64_t renew_longest_wait(const struct renew_job *j, enum status st, int64_t now);
 
 /* Makes a key and its request and leaves both in the store. Under the lock. */
 enum status renew_request(struct renew *r, struct renew_job *j);

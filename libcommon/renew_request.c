@@ -325,7 +325,9 @@ static enum status ended(const struct renew_job *j, const struct launch_result *
         diag_warn("%s: no certificate yet: it is asked for again later", name);
     else if (got->status < 0)
         diag_warn("%s: the command for enrolment could not be run", name);
-    else if (got->status > 128) /* a signal; 255: ssh(1) did not get through */
+    /* A signal; 255: ssh(1) did not get through; 5: a stage of a line ended early, and its last one
+     * tells so. */
+    else if (got->status > 128 || got->status == ST_EMPTY)
         diag_warn("%s: the enrolment ended with %d: it is tried again later", name, got->status);
     else if (got->status) {
         diag_warn("%s: the enrolment ended with %d", name, got->status);

@@ -141,6 +141,9 @@ void renew_hook(struct renew *r, struct renew_job *j)
         if (got.timed_out)
             diag_warn("%s: after: not done within %lld seconds; it is run again next time",
                       j->p->name, (long long)j->p->timeout);
+        else if (got.too_long)
+            diag_warn("%s: after: it printed more than %d octets; it is run again next time",
+                      j->p->name, RENEW_ANSWER);
         else
             diag_warn("%s: after: ended with %d; it is run again next time", j->p->name,
                       ran ? got.status : -1);

@@ -74,8 +74,17 @@ refused() { # STATUS WHAT-IT-SAYS
     [ "$(openssl req -in seen -noout -subject -nameopt RFC2253)" = 'subject=serialNumber=4711,O=ABC,C=JP' ] ||
         [ "$(openssl req -in seen -noout -subject -nameopt RFC2253)" = 'subject=2.5.4.5=#130434373131,O=ABC,C=JP' ]
     [[ $output$stderr$(cat env args) != *s3cret-word* ]]
-    run -1 grep -rl s3cret-word store
+    holders() { # files of the store in which the secret stands, in base64, too
+        find store -type f -exec sh -c '{ cat "$1"; sed "/^-/d" "$1" | base64 -di 2>/dev/null; } | grep -aq s3cret-word' sh {} \; -print
+    }
+    [ -z "$(holders)" ]
     whole
+    # While it is under way, the request lies where nobody else can look.
+    renew_store '{before: 30d}' '    challenge: word' '    enroll: exit 4'
+    run -4 --separate-stderr renew --force tls
+    [[ $stderr != *s3cret-word* ]]
+    [ "$(holders)" = store/pending/tls/request.pem ]
+    [ "$(stat -c %a store/pending/tls)" = 700 ]
 }
 
 @test "a challenge that is empty, or more than one line, is refused before a key is made" {
@@ -103,6 +112,18 @@ refused() { # STATUS WHAT-IT-SAYS
     whole ipsec
 }
 
+@test "a purpose that is never renewed is not requested for the first time either, but on demand" {
+    renew_store never '    enroll: "touch asked; issue"' '    subject: CN=dev'
+    rm store/purpose/tls
+    run -0 --separate-stderr renew
+    [ -z "$output$stderr" ]
+    run -0 renew -n
+    [ "$output" = 'tls: never due' ]
+    [ ! -e asked ]
+    run -0 renew --force tls
+    whole
+}
+
 @test "a purpose without a certificate and without a subject: a hint, 1" {
     renew_store never '    enroll: ./enroll' '  - name: ipsec' '    renew: {before: 1d}' '    enroll: ./enroll'
     run -1 --separate-stderr renew
@@ -126,8 +147,11 @@ END
 # --- answers ---
 
 @test "rubbish for an answer" {
-    renew_store '{before: 30d}' '    enroll: "head -c 3000 /dev/urandom"'
+    renew_store '{before: 30d}' '    enroll: "head -c 3000 /dev/urandom | base64"'
     refused 1 'tls: the answer: no PEM block'
+    renew_store '{before: 30d}' "    enroll: 'head -c 3000 /dev/urandom | tr \"\\n\" x'"
+    rm -r store/pending/* store/state/*
+    refused 1 'tls: the answer: line longer than 1024 octets'
 }
 
 @test "an empty answer" {
@@ -155,6 +179,29 @@ END
     renew_store '{before: 30d}' '    key: same' '    enroll: cat old'
     refused 1 "tls: the answer: an older certificate, which ends $(now_text \
         "$(date -d "$(openssl x509 -in old -noout -enddate | cut -d = -f 2)" +%s)")"
+}
+
+@test "a certificate that ends sooner than the one in use for an answer, where the end was the reason" {
+    local at
+    at=$(date -d '+14 days' +%s)
+    export END
+    END=$(date -u -d @"$at" +%Y%m%d%H%M%SZ)
+    for when in '{before: 30d}' '{fraction: 1/2}'; do
+        rm -rf store/state/*
+        renew_store "$when"
+        refused 1 "tls: the answer: it ends $(now_text "$at"), sooner than $first, which is in use
+cert-renew: hint: --force tls takes it all the same"
+    done
+    run -0 renew --force tls
+    [ "$(readlink store/purpose/tls)" = "../cert/$first-2" ]
+}
+
+@test "a certificate that ends sooner than the one in use is taken where a date was the reason" {
+    renew_store '{every: 1d}' '    enroll: issue 86400'
+    run -0 renew
+    [ "$(readlink store/purpose/tls)" = "../cert/$first" ]
+    CERTLINE_CLOCK=$(($(date +%s) + 90000)) run -0 renew
+    [ "$(readlink store/purpose/tls)" != "../cert/$first" ]
 }
 
 @test "a certificate that is in the store without a purpose for an answer" {
@@ -290,6 +337,13 @@ END
     refused 4 'tls: the enrolment ended with 255: it is tried again later'
 }
 
+@test "a line that breaks in the middle, whose last stage then ends with 5, is asked again later with the same key" {
+    renew_store '{before: 30d}' '    enroll: "openssl req -noout -pubkey >>keys; exit 5"'
+    refused 4 'tls: the enrolment ended with 5: it is tried again later'
+    for i in 1 2 3 4 5; do run -4 renew --force tls; done
+    [ "$(grep -A1 BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+}
+
 @test "a certificate that is printed by a command that fails is not taken" {
     renew_store '{before: 30d}' '    enroll: "issue; exit 1"'
     refused 1 'tls: the enrolment ended with 1'
@@ -360,6 +414,17 @@ END
     [ "$(readlink store/purpose/tls)" != "../cert/$first" ]
 }
 
+@test "what is pending stays so while the way to the CA is broken" {
+    renew_store '{before: 30d}' '    enroll: exit 4' '    poll: "openssl req -noout -pubkey >>keys; exit $(cat ends)"'
+    run -4 renew
+    for end in 5 255 5 255 5 255 4; do
+        echo $end >ends
+        run -4 renew --force tls
+    done
+    [ "$(grep -c BEGIN keys)" -eq 7 ]
+    [ "$(grep -A1 BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+}
+
 @test "a command that was never answered is not polled for but run again" {
     renew_store '{before: 30d}' '    enroll: "echo enroll >>calls; exit 255"' '    poll: "echo poll >>calls; exit 4"'
     run -4 renew
@@ -379,6 +444,8 @@ END
     # Both end together with the CA's own, as it were.
     export END
     END=$(date -u -d '+5 days' +%Y%m%d%H%M%SZ)
+    rm -r store
+    BEGIN=-6480000 renew_first
     renew_store '{before: 30d}' '    enroll: "echo >>asked; BEGIN=-6000000 issue"'
     run -1 --separate-stderr renew
     [[ $output == 'tls: '*' is in use'* ]]
@@ -427,6 +494,13 @@ $first-2" ]
     run -4 --separate-stderr renew
     [ "$stderr" = 'cert-renew: tls: after: not done within 1 seconds; it is run again next time' ]
     run -1 pgrep -f 'sleep 4712'
+}
+
+@test "a hook that prints without end is stopped, and that is said" {
+    renew_store '{before: 30d}' '    after: yes'
+    run -4 --separate-stderr renew
+    [ "$stderr" = 'cert-renew: tls: after: it printed more than 1048576 octets; it is run again next time' ]
+    whole
 }
 
 two_purposes() { # LINE-OF-EACH...
@@ -615,6 +689,24 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
     [[ $stderr == *"cert-renew: store: the clock is before the newest certificate's notBefore: nothing is done by date" ]]
     tree | diff before -
     [ ! -e asked ]
+}
+
+@test "a clock that was years ahead and is right again: what it put off is tried at once" {
+    renew_store '{before: 30d}' '    enroll: "echo >>asked; exit 1"'
+    CERTLINE_CLOCK=$(($(date +%s) + 500000000)) run -1 renew
+    [ "$(state again)" -gt $(($(date +%s) + 400000000)) ]
+    run -0 renew -n
+    [[ $output == *': would be renewed'* ]]
+    renew_store
+    run -0 --separate-stderr renew
+    [[ $output == "tls: $first-2 is in use, "* ]]
+    whole
+    # Days ahead: no longer than it would wait now, a tenth of what is left.
+    renew_store '{before: 100d}' '    enroll: exit 1'
+    CERTLINE_CLOCK=$(($(date +%s) + 1000000)) run -1 renew --force tls
+    renew_store '{before: 100d}'
+    run -0 renew
+    [[ $output == "tls: $first-3 is in use, "* ]]
 }
 
 @test "every lifetime works, from an hour to fifty years, and one that never ends" {
