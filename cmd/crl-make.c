@@ -96,8 +96,7 @@ static enum status gather(struct job *j)
     st = ledger_scan(l, &f, each_revoked, j);
     if (st != ST_OK || j->bad)
         return j->bad ? ST_TEMP : st;
-    j->n = j->listed.n / sizeof(struct crl_entry);
-    crl_sort(entries(j), j->n);
+    j->n = crl_sort(entries(j), j->listed.n / sizeof(struct crl_entry));
     return j->drop_expired && j->last ? drop_expired(j) : ST_OK;
 }
 

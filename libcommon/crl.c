@@ -33,10 +33,27 @@ static int by_serial(const void *a, const void *b)
     return x->n != y->n ? (x->n < y->n ? -1 : 1) : memcmp(x->serial, y->serial, x->n);
 }
 
-void crl_sort(struct crl_entry *v, size_t n)
+/* Makes one of two revocations of a certificate. */
+static void merge(struct crl_entry *to, const struct crl_entry *e)
 {
+    int compromised = to->reason == CRL_KEY_COMPROMISE || e->reason == CRL_KEY_COMPROMISE;
+    if (e->time < to->time)
+        *to = *e;
+    if (compromised)
+        to->reason = CRL_KEY_COMPROMISE;
+}
+
+size_t crl_sort(struct crl_entry *v, size_t n)
+{
+    size_t kept = 0;
     if (n)
         qsort(v, n, sizeof *v, by_serial);
+    for (size_t i = 0; i < n; i++)
+        if (kept && !by_serial(&v[kept - 1], &v[i]))
+            merge(&v[kept - 1], &v[i]);
+        else
+            v[kept++] = v[i];
+    return kept;
 }
 
 struct crl_entry *crl_find(struct crl_entry *v, size_t n, struct span serial)

@@ -24,8 +24,9 @@ struct crl_entry {
     unsigned char n, reason;
     int64_t time; /* revocationDate */
 };
-/* By serial number, as crl_find and crl_make need them. */
-void crl_sort(struct crl_entry *v, size_t n);
+/* By serial number, as crl_find and crl_make need them; of several with one serial number the first
+ * time stays, and with it its reason, unless one of them says keyCompromise. How many are left. */
+size_t crl_sort(struct crl_entry *v, size_t n);
 /* NULL: not among them. */
 struct crl_entry *crl_find(struct crl_entry *v, size_t n, struct span serial);
 

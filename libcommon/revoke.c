@@ -124,6 +124,9 @@ static void report(const struct revoke_job *j)
     const char *would = j->r->dry_run ? " would be" : "";
     diag_warn("%zu certificate%s%s revoked, %zu revoked before", j->fresh, j->fresh == 1 ? "" : "s",
               would, j->n_picks - j->fresh);
+    if (j->changed)
+        diag_warn("of these, %zu%s revoked before, for another reason than keyCompromise",
+                  j->changed, j->changed == 1 ? " was" : " were");
     if (j->r->allow_new_key)
         diag_warn("device \"%s\"%s allowed one new key", j->r->device, would);
     if (j->fresh && !j->r->dry_run)

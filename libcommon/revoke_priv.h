@@ -22,7 +22,7 @@ struct revoke_pick {
     int64_t ends;
     const char *unit, *owner, *lot, *profile, *device; /* in `texts` */
     char *texts;
-    int before; /* it is revoked already */
+    int before; /* it is revoked already, and nothing is to be added to that */
 };
 
 struct revoke_job {
@@ -35,7 +35,8 @@ struct revoke_job {
     struct revoke_wanted *want; /* by text */
     size_t n_want, cap_want;
     struct revoke_pick *picks;
-    size_t n_picks, cap_picks, fresh; /* fresh: those that are not revoked yet */
+    size_t n_picks, cap_picks, fresh; /* fresh: those that are recorded, or would be */
+    size_t changed; /* of these: revoked already, and the key turns out to be compromised */
 };
 
 /* Reads what was named. */

@@ -24,6 +24,7 @@ struct walk {
     struct buf serial;
     int own;                               /* the CA's own certificate is among them */
     const struct revoke_wanted *ambiguous; /* of several owners */
+    int bad;                               /* an entry is malformed */
 };
 
 static int by_transaction(const void *a, const void *b)
@@ -140,7 +141,8 @@ static int each_issued(const struct ledger_entry *e, void *arg)
         f->owner = alloc_str(owner);
     else if (strcmp(f->owner, owner) && (j->by == REVOKE_DEVICE || j->by == REVOKE_LOT))
         w->ambiguous = f;
-    if (e->serial.n > sizeof j->picks->serial || e->key.n > sizeof j->picks->key)
+    w->bad = e->serial.n > sizeof j->picks->serial || e->key.n > sizeof j->picks->key;
+    if (w->bad)
         return diag_warn("%s: entry %lld: malformed", j->u->ledger_path, (long long)e->id);
     w->own |= buf_same(e->key, (struct span){j->own_key, sizeof j->own_key});
     pick(j, e);
@@ -150,7 +152,8 @@ static int each_issued(const struct ledger_entry *e, void *arg)
 static int each_revoked(const struct ledger_entry *e, void *arg)
 {
     struct walk *w = arg;
-    struct crl_entry one = {.n = (unsigned char)e->serial.n};
+    struct crl_entry one = {
+        .n = (unsigned char)e->serial.n, .reason = (unsigned char)e->status, .time = e->time};
     if (!e->note || strcmp(e->note, w->j->issuer) || e->serial.n > sizeof one.serial)
         return 1;
     memcpy(one.serial, e->serial.p, e->serial.n);
@@ -162,12 +165,15 @@ static void mark_revoked(struct walk *w)
 {
     struct revoke_job *j = w->j;
     struct crl_entry *v = (struct crl_entry *)(void *)w->revoked.d;
-    size_t n = w->revoked.n / sizeof *v;
-    crl_sort(v, n);
+    size_t n = crl_sort(v, w->revoked.n / sizeof *v);
     for (size_t i = 0; i < j->n_picks; i++) {
         struct revoke_pick *p = &j->picks[i];
-        p->before = crl_find(v, n, (struct span){p->serial, p->n_serial}) != NULL;
+        const struct crl_entry *old = crl_find(v, n, (struct span){p->serial, p->n_serial});
+        /* the one reason that says more than that nobody should believe the certificate */
+        int changed = old && j->r->reason == CRL_KEY_COMPROMISE && old->reason != j->r->reason;
+        p->before = old && !changed;
         j->fresh += !p->before;
+        j->changed += (size_t)changed;
     }
 }
 
@@ -191,6 +197,8 @@ static enum status read_ledger(struct walk *w)
     }
     if (st == ST_OK)
         st = ledger_scan(l, &issued, each_issued, w);
+    if (w->bad)
+        return ST_TEMP;
     return st == ST_OK ? ledger_scan(l, &revoked, each_revoked, w) : st;
 }
 
@@ -251,7 +259,7 @@ void revoke_select_free(struct revoke_job *j)
         free(j->picks[i].texts);
     free(j->picks);
     j->picks = NULL;
-    j->n_picks = j->cap_picks = j->fresh = 0;
+    j->n_picks = j->cap_picks = j->fresh = j->changed = 0;
     for (size_t i = 0; i < j->n_want; i++) {
         free(j->want[i].owner);
         j->want[i].owner = NULL;

@@ -127,10 +127,24 @@ check() { # FILE
     revoke --reason superseded A1.pem
     crl-make -c "$CA" | crl_text | grep -A4 'Serial Number' >first
     sleep 1.1
-    ca-revoke -c "$CA" --why again --reason keyCompromise --count 0 A1.pem
+    ca-revoke -c "$CA" --why again --reason cessationOfOperation --count 0 A1.pem
     crl-make -c "$CA" | crl_text | grep -A4 'Serial Number' >second
     cmp first second
     grep -q Superseded second
+}
+
+@test "a key that turns out to be compromised is on the list once, with the first date and that reason" {
+    issue A1 A2
+    revoke --reason superseded A1.pem
+    crl-make -c "$CA" | crl_text | grep 'Revocation Date' >first
+    sleep 1.1
+    revoke --reason keyCompromise A1.pem
+    revoke A2.pem
+    crl-make -c "$CA" | crl_text >second
+    [ "$(grep -c 'Serial Number' second)" -eq 2 ]
+    grep -A4 "Serial Number: $(serial A1)" second >entry
+    grep 'Revocation Date' entry | cmp - first
+    grep -q 'Key Compromise' entry
 }
 
 @test "numbers go up by one" {

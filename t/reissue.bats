@@ -91,6 +91,13 @@ served() { # ID PROFILE
     served A1 anew
 }
 
+@test "a key that was revoked for another reason, and is known as compromised since, gets no certificate any more" {
+    issue A1 short >A1.pem
+    revoke --reason superseded --count 1 A1.pem
+    revoke --reason keyCompromise --count 1 A1.pem
+    refused A1 anew "this key was reported as compromised on $(day time 19): the device needs a new key"
+}
+
 @test "a key that was revoked for another reason may have a certificate of another profile" {
     issue A1 short >A1.pem
     revoke --reason superseded --count 1 A1.pem

@@ -303,13 +303,42 @@ at_terminal() { # TYPED OPTION...
 
 @test "what was revoked before is counted apart, keeps its date and reason, and a second run is 0" {
     revoke --device A2 --reason superseded --count 1
-    run -0 --separate-stderr revoke --lot open --reason keyCompromise --count 1
+    run -0 --separate-stderr revoke --lot open --reason privilegeWithdrawn --count 1
     [ "${stderr_lines[0]}" = "ca-revoke: 1 certificate revoked, 1 revoked before" ]
     [ "$(ledger "select status from entry where kind = 19 and device = 'A2'")" = 4 ]
-    run -0 --separate-stderr revoke --lot open --reason keyCompromise --count 2
+    run -0 --separate-stderr revoke --lot open --reason privilegeWithdrawn --count 2
     [ "$stderr" = "ca-revoke: 0 certificates revoked, 2 revoked before" ]
     [ -z "$output" ]
     [ "$(revoked)" -eq 2 ]
+}
+
+@test "keyCompromise takes the place of another reason, once, and nothing takes the place of keyCompromise" {
+    revoke --device A2 --reason superseded --count 1
+    run -2 --separate-stderr revoke --lot open --reason keyCompromise --count 1
+    [ "${stderr_lines[0]}" = "ca-revoke: 2 certificates would be revoked, not 1: nothing was" ]
+    run -0 --separate-stderr dry --lot open --reason keyCompromise
+    local would=$output
+    run -0 --separate-stderr revoke --lot open --reason keyCompromise --count 2
+    [ "$output" = "$would" ] && [ "${#lines[@]}" -eq 2 ]
+    [ "${stderr_lines[0]}" = "ca-revoke: 2 certificates revoked, 0 revoked before" ]
+    [ "${stderr_lines[1]}" = "ca-revoke: of these, 1 was revoked before, for another reason than keyCompromise" ]
+    [ "$(ledger "select group_concat(status) from (select status from entry where kind = 19 and device = 'A2' order by id)")" = 4,1 ]
+    local reason
+    for reason in keyCompromise superseded; do
+        run -0 --separate-stderr revoke --lot open --reason $reason --count 2
+        [ "$stderr" = "ca-revoke: 0 certificates revoked, 2 revoked before" ]
+    done
+    [ "$(revoked)" -eq 3 ]
+}
+
+@test "a malformed entry among them is 4, and none is revoked" {
+    big recall 20
+    # the ledger is append-only for programs; this is somebody with an editor
+    ledger "drop trigger entry_update;
+        update entry set serial = x'$(printf '11%.0s' {1..21})' where device = 'recall-000010' and kind = 12"
+    run -4 revoke --lot recall --count 10
+    [[ ${lines[0]} == "ca-revoke: "*": malformed" ]]
+    [ "$(revoked)" -eq 0 ]
 }
 
 @test "two at once revoke each certificate once" {
