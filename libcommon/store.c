@@ -1,7 +1,6 @@
 #include "store_priv.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -108,15 +107,12 @@ static int left_over(const char *name)
  * that was not yet renamed. Nobody else is at work: the lock is held. */
 static int clean(struct store *s, enum store_folder f)
 {
-    int fd = openat(s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = store_list(s, f, NULL);
     struct dirent *e;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    int more;
+    if (!dir)
         return 0;
-    }
-    while ((e = readdir(dir))) {
+    while ((more = store_next(dir, &e)) > 0) {
         if (!left_over(e->d_name) || (f != STORE_STATE && *e->d_name != '.'))
             continue;
         /* What somebody else put there must not keep the device from renewing. */
@@ -124,8 +120,10 @@ static int clean(struct store *s, enum store_folder f)
             ((errno != EISDIR && errno != EPERM) || !store_drop_folder(s, f, e->d_name)))
             store_failed(s, f, e->d_name, NULL);
     }
+    int saved = errno;
     closedir(dir);
-    return 1;
+    errno = saved;
+    return !more;
 }
 
 static void held_by(const struct store *s, const char *path)

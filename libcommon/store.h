@@ -121,8 +121,11 @@ enum status store_add(struct store *s, const struct store_new *n, char name[STOR
 enum status store_set(struct store *s, const char *purpose, const char *name);
 /* Takes a purpose away. */
 enum status store_unset(struct store *s, const char *purpose);
-/* Deletes certificate, chain, key (overwritten first) or token object. ST_REFUSED: a purpose points
- * to it at this moment, or a file in it is not the store's. `why` goes into STORE/history, one line
+/* Whether it may be deleted at this moment: no purpose points to it, and no file in its folder is
+ * foreign. ST_OK; ST_REFUSED, ST_TEMP after a warning. */
+enum status store_deletable(struct store *s, const char *name);
+/* Deletes certificate, chain, key (overwritten first) or token object. ST_REFUSED: it is not
+ * store_deletable. `why` goes into STORE/history, one line
  * of JSON, before anything is gone. */
 enum status store_delete(struct store *s, const char *name, const char *why);
 

@@ -1,7 +1,6 @@
 #include "store_priv.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -210,53 +209,56 @@ enum status store_unset(struct store *s, const char *purpose)
 }
 
 /* Read from the disk at this moment, whatever a scan said before. */
-static int is_linked(const struct store *s, const char *name)
+static enum status not_linked(const struct store *s, const char *name)
 {
-    int fd = openat(s->fd[STORE_PURPOSE], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), linked = 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = store_list(s, STORE_PURPOSE, NULL);
     struct dirent *e;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
-        store_failed(s, STORE_PURPOSE, NULL, NULL);
-        return -1;
-    }
-    while (!linked && (e = readdir(dir)))
+    int more = dir ? 1 : -1, linked = 0;
+    while (more > 0 && !linked && (more = store_next(dir, &e)) > 0)
         linked = store_link_leads(s, e->d_name, name);
-    closedir(dir);
-    return linked;
+    if (more < 0 || linked < 0)
+        store_failed(s, STORE_PURPOSE, NULL, NULL);
+    else if (linked)
+        store_failed(s, STORE_CERT, name, "a purpose points to it: it is not deleted");
+    if (dir)
+        closedir(dir);
+    return more < 0 || linked < 0 ? ST_TEMP : linked ? ST_REFUSED : ST_OK;
 }
 
-static int only_ours(const struct store *s, const char *name)
+static int is_ours(DIR *dir, const char *file)
 {
-    static const char *const known[] = {
-        ".", "..", "cert.pem", "chain.pem", "fullchain.pem", "key.pem", "key.uri", "meta.yaml"};
-    int fd = openat(s->fd[STORE_CERT], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    static const char *const known[] = {"cert.pem", "chain.pem", "fullchain.pem",
+                                        "key.pem",  "key.uri",   "meta.yaml"};
+    struct stat st;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(file, known[i]))
+            return fstatat(dirfd(dir), file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+    return 0;
+}
+
+static enum status only_ours(const struct store *s, const char *name)
+{
+    DIR *dir = store_list(s, STORE_CERT, name);
     struct dirent *e;
-    int ok = dir != NULL;
-    if (!dir) {
+    int more = dir ? 1 : -1, ours = 1;
+    while (more > 0 && ours && (more = store_next(dir, &e)) > 0)
+        ours = is_ours(dir, e->d_name);
+    if (more < 0) {
         store_failed(s, STORE_CERT, name, NULL);
-        if (fd >= 0)
-            close(fd);
-        return 0;
+    } else if (!ours) {
+        char *path = alloc_printf("%s/%s", name, e->d_name);
+        store_failed(s, STORE_CERT, path, "not a file of the store: nothing is deleted");
+        free(path);
     }
-    while (ok && (e = readdir(dir))) {
-        size_t i = 0;
-        struct stat st;
-        while (i < sizeof known / sizeof *known && strcmp(e->d_name, known[i]))
-            i++;
-        ok =
-            i < 2 || (i < sizeof known / sizeof *known &&
-                      fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode));
-        if (!ok) {
-            char *path = alloc_printf("%s/%s", name, e->d_name);
-            store_failed(s, STORE_CERT, path, "not a file of the store: nothing is deleted");
-            free(path);
-        }
-    }
-    closedir(dir);
-    return ok;
+    if (dir)
+        closedir(dir);
+    return more < 0 ? ST_TEMP : ours ? ST_OK : ST_REFUSED;
+}
+
+enum status store_deletable(struct store *s, const char *name)
+{
+    enum status st = not_linked(s, name);
+    return st == ST_OK ? only_ours(s, name) : st;
 }
 
 /* A key that another certificate uses stays (renewed with the same key), and with it the objects of
@@ -278,15 +280,8 @@ enum status store_delete(struct store *s, const char *name, const char *why)
     enum status st = store_read(s, name, &i);
     if (st != ST_OK)
         return st;
-    int linked = is_linked(s, name);
-    if (linked < 0)
-        st = ST_TEMP;
-    else if (linked) {
-        store_failed(s, STORE_CERT, name, "a purpose points to it: it is not deleted");
-        st = ST_REFUSED;
-    } else if (!only_ours(s, name))
-        st = ST_REFUSED;
-    else if (!store_record(s, "deleted", name, &i, why)) /* before anything is gone */
+    st = store_deletable(s, name);
+    if (st == ST_OK && !store_record(s, "deleted", name, &i, why)) /* before anything is gone */
         st = ST_TEMP;
     if (st == ST_OK && i.key_in_token && (st = token_delete(s, name, &i)) != ST_OK)
         store_record(s, "kept", name, &i, "its key could not be deleted from the token");

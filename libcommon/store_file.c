@@ -2,7 +2,6 @@
  * link is followed. */
 #include "store_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -49,6 +48,24 @@ int store_regular(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+DIR *store_list(const struct store *s, enum store_folder f, const char *name)
+{
+    int fd = openat(s->fd[f], name ? name : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir && fd >= 0)
+        close(fd);
+    return dir;
+}
+
+int store_next(DIR *dir, struct dirent **e)
+{
+    do {
+        errno = 0;
+        *e = readdir(dir);
+    } while (*e && (!strcmp((*e)->d_name, ".") || !strcmp((*e)->d_name, "..")));
+    return *e ? 1 : errno ? -1 : 0;
+}
+
 /* "../cert/NAME" however it is written, or a path to a file in that folder. */
 static int names(const char *to, const char *name)
 {
@@ -62,13 +79,24 @@ static int names(const char *to, const char *name)
     return 0;
 }
 
+static int same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Of a link that could not be followed: by what it says, not by a disk that failed. */
+static int leads_nowhere(void)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES;
+}
+
 enum store_link store_link(const struct store *s, const char *purpose, char name[STORE_NAME + 1])
 {
     char to[PATH_MAX];
     struct stat there, cert;
     ssize_t n = readlinkat(s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
     if (n < 0)
-        return STORE_LINK_GONE;
+        return errno == ENOENT || errno == EINVAL ? STORE_LINK_GONE : STORE_LINK_UNREAD;
     while (n > 1 && to[n - 1] == '/')
         n--;
     to[n] = '\0';
@@ -78,11 +106,11 @@ enum store_link store_link(const struct store *s, const char *purpose, char name
         return STORE_LINK_OUTSIDE;
     snprintf(name, STORE_NAME + 1, "%.*s", STORE_NAME, base);
     if (fstatat(s->fd[STORE_PURPOSE], purpose, &there, 0))
-        return STORE_LINK_DANGLING;
-    if (fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(cert.st_mode) ||
-        there.st_ino != cert.st_ino || there.st_dev != cert.st_dev)
-        return STORE_LINK_OUTSIDE;
-    return STORE_LINK_INSIDE;
+        return leads_nowhere() ? STORE_LINK_DANGLING : STORE_LINK_UNREAD;
+    if (fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW))
+        return errno == ENOENT ? STORE_LINK_OUTSIDE : STORE_LINK_UNREAD;
+    return S_ISDIR(cert.st_mode) && same_file(&there, &cert) ? STORE_LINK_INSIDE
+                                                             : STORE_LINK_OUTSIDE;
 }
 
 int store_link_leads(const struct store *s, const char *purpose, const char *name)
@@ -90,10 +118,16 @@ int store_link_leads(const struct store *s, const char *purpose, const char *nam
     char to[PATH_MAX];
     struct stat there, cert;
     ssize_t n = readlinkat(s->fd[STORE_PURPOSE], purpose, to, sizeof to - 1);
-    to[n < 0 ? 0 : n] = '\0';
-    return names(to, name) || (fstatat(s->fd[STORE_PURPOSE], purpose, &there, 0) == 0 &&
-                               fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW) == 0 &&
-                               there.st_ino == cert.st_ino && there.st_dev == cert.st_dev);
+    if (n < 0)
+        return errno == ENOENT || errno == EINVAL ? 0 : -1;
+    to[n] = '\0';
+    if (names(to, name))
+        return 1;
+    if (fstatat(s->fd[STORE_PURPOSE], purpose, &there, 0))
+        return leads_nowhere() ? 0 : -1;
+    if (fstatat(s->fd[STORE_CERT], name, &cert, AT_SYMLINK_NOFOLLOW))
+        return -1;
+    return same_file(&there, &cert);
 }
 
 int store_read_file(const struct store *s, enum store_folder f, const char *name, const char *file,
@@ -180,23 +214,21 @@ static int overwrite(int folder, const char *file)
 
 int store_drop_folder(const struct store *s, enum store_folder f, const char *folder_name)
 {
-    int fd = openat(s->fd[f], folder_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = store_list(s, f, folder_name);
     struct dirent *e;
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    int more;
+    if (!dir)
         return errno == ENOENT;
-    }
-    overwrite(fd, "key.pem");
-    int ok = 1;
-    while (ok && (e = readdir(dir)))
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-            ok = unlinkat(fd, e->d_name, 0) == 0;
+    overwrite(dirfd(dir), "key.pem");
+    while ((more = store_next(dir, &e)) > 0)
+        if (unlinkat(dirfd(dir), e->d_name, 0)) {
+            more = -1;
+            break;
+        }
     int saved = errno;
     closedir(dir);
     errno = saved;
-    return ok && unlinkat(s->fd[f], folder_name, AT_REMOVEDIR) == 0;
+    return !more && unlinkat(s->fd[f], folder_name, AT_REMOVEDIR) == 0;
 }
 
 int store_remove_folder(const struct store *s, enum store_folder f, const char *name)

@@ -2,6 +2,7 @@
 #ifndef STORE_PRIV_H
 #define STORE_PRIV_H
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "store.h"
@@ -27,6 +28,10 @@ extern const char *const store_folders[STORE_FOLDERS];
  * -1 with errno. */
 int store_open_file(const struct store *s, enum store_folder f, const char *name, const char *file);
 int store_regular(int fd);
+/* What is in a folder, or (name) in one of its folders. NULL with errno. */
+DIR *store_list(const struct store *s, enum store_folder f, const char *name);
+/* The next but "." and "..": 1; 0: that was all; -1 with errno: there may be more. */
+int store_next(DIR *dir, struct dirent **e);
 /* Reads it whole: 1; 0: not there; -1 after a warning. */
 int store_read_file(const struct store *s, enum store_folder f, const char *name, const char *file,
                     struct buf *out);
@@ -37,10 +42,12 @@ enum store_link {
     STORE_LINK_INSIDE,
     STORE_LINK_DANGLING,
     STORE_LINK_OUTSIDE,
-    STORE_LINK_GONE /* no link of that name */
+    STORE_LINK_GONE,  /* no link of that name */
+    STORE_LINK_UNREAD /* with errno */
 };
 enum store_link store_link(const struct store *s, const char *purpose, char name[STORE_NAME + 1]);
-/* Whether it could be said to lead to that certificate, by its text or by the system. */
+/* Whether it could be said to lead to that certificate, by its text or by the system. -1 with
+ * errno: not known. */
 int store_link_leads(const struct store *s, const char *purpose, const char *name);
 
 /* Makes a folder beside (".new-NAME"), fills it through store_put_file, and gives it its name with

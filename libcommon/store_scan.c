@@ -1,6 +1,5 @@
 #include "store_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,9 +29,8 @@ struct scanner {
 /* A name that is ours to look at; the others get their warning. */
 static int ours(struct scanner *c, enum store_folder f, const struct dirent *e, unsigned char type)
 {
-    /* ".", "..", what is being made or taken away. */
-    if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || !strncmp(e->d_name, ".new-", 5) ||
-        !strncmp(e->d_name, ".del-", 5))
+    /* What is being made or taken away. */
+    if (!strncmp(e->d_name, ".new-", 5) || !strncmp(e->d_name, ".del-", 5))
         return 0;
     if (!store_name_ok(e->d_name) || e->d_type != type) {
         store_failed(c->s, f, e->d_name,
@@ -48,25 +46,23 @@ static int ours(struct scanner *c, enum store_folder f, const struct dirent *e, 
 static int each_name(struct scanner *c, enum store_folder f, unsigned char type,
                      int (*each)(struct scanner *c, const char *name))
 {
-    int fd = openat(c->s->fd[f], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ok = 1;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    DIR *dir = store_list(c->s, f, NULL);
     struct dirent *e;
-    if (!dir) {
-        store_failed(c->s, f, NULL, NULL);
-        if (fd >= 0)
-            close(fd);
-        return 0;
-    }
-    for (errno = 0; ok && (e = readdir(dir));) {
+    int more = dir ? 1 : -1, ok = 1;
+    while (ok && more > 0 && (more = store_next(dir, &e)) > 0) {
         struct stat st;
         /* Some file systems do not say of what kind an entry is. */
-        if (e->d_type == DT_UNKNOWN && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (e->d_type == DT_UNKNOWN &&
+            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             e->d_type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
         if (ours(c, f, e, type))
             ok = each(c, e->d_name);
     }
-    closedir(dir);
-    return ok;
+    if (more < 0)
+        store_failed(c->s, f, NULL, NULL);
+    if (dir)
+        closedir(dir);
+    return ok && !more;
 }
 
 static int bad(struct scanner *c, struct store_cert *to, const char *why)
@@ -154,6 +150,10 @@ static int each_link(struct scanner *c, const char *purpose)
     enum store_link link = store_link(c->s, purpose, name);
     if (link == STORE_LINK_GONE)
         return 1;
+    if (link == STORE_LINK_UNREAD) { /* what is in use is not known then */
+        store_failed(c->s, STORE_PURPOSE, purpose, NULL);
+        return 0;
+    }
     if (out->n_purposes == STORE_PURPOSES) {
         store_failed(c->s, STORE_PURPOSE, NULL, "more than 256 purposes");
         return 0;

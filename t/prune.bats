@@ -298,3 +298,26 @@ END
     run -0 prune -c store.yaml
     [ "${#lines[@]}" -eq 4 ]
 }
+
+@test "a disk that fails from any look at the folders on: 4 or nothing done, and nothing goes that a purpose points to" {
+    local call i n rc failed=0
+    rules '{when: always, rules: no-purpose}'
+    ln -s ../cert/spare store/purpose/ipsec
+    mv store base
+    for call in getdents64 readlinkat newfstatat; do
+        rm -rf store && cp -r base store
+        ASAN_OPTIONS=detect_leaks=0 strace -o trace -e trace="$call" cert-prune -c store.yaml >/dev/null 2>&1
+        n=$(grep -c "^$call(" trace)
+        for ((i = 1; i <= n; i++)); do
+            rm -rf store && cp -r base store
+            rc=0
+            ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null -e trace="$call" -e inject="$call:error=EIO:when=$i+" \
+                cert-prune -c store.yaml >out 2>err || rc=$?
+            failed=$((failed + (rc == 4)))
+            [ -e store/cert/now/key.pem ] && [ -e store/cert/spare/key.pem ] ||
+                { echo "$call $i of $n: $(ls store/cert) $(cat err)" && false; }
+        done
+    done
+    echo "$failed failed"
+    [ "$failed" -gt 10 ]
+}
