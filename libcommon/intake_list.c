@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "diag.h"
+#include "lot.h"
 
 #define FIRST_PLACES 1024
 
@@ -19,31 +20,6 @@ struct intake_list {
     struct place *v;
     size_t n, cap;
 };
-
-static int digit(int c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* SHA-256 in hex, colons allowed. */
-static int key_of(const struct csv_row *row, unsigned char out[X509_HASH])
-{
-    const char *s = csv_get(row, "key");
-    size_t n = 0;
-    for (; s && *s; s++) {
-        if (*s == ':')
-            continue;
-        int d = digit(*s);
-        if (d < 0 || n == 2 * (size_t)X509_HASH)
-            return 0;
-        out[n / 2] = (unsigned char)(n % 2 ? out[n / 2] << 4 | d : d);
-        n++;
-    }
-    return n == 2 * (size_t)X509_HASH;
-}
 
 static uint64_t tag_of(const unsigned char key[X509_HASH])
 {
@@ -73,10 +49,10 @@ struct csv *intake_list_csv(struct intake_list *l)
 static int add(struct intake_list *l, const struct csv_row *row)
 {
     unsigned char key[X509_HASH];
-    const char *text = csv_get(row, "key");
-    if (!text || !*text)
+    int has = lot_listed_key(row, key);
+    if (!has)
         return 1;
-    if (!key_of(row, key))
+    if (has < 0)
         return diag_warn("%s:%lu: key: not a SHA-256 in hexadecimal digits", csv_path(l->csv),
                          row->line);
     if (l->n == l->cap) {
@@ -135,7 +111,7 @@ const char *intake_list_find(struct intake_list *l, const unsigned char key[X509
             high = mid;
     }
     for (; low < l->n && l->v[low].tag == want.tag; low++)
-        if (csv_at(l->csv, l->v[low].offset, &row) > 0 && key_of(&row, listed) &&
+        if (csv_at(l->csv, l->v[low].offset, &row) > 0 && lot_listed_key(&row, listed) > 0 &&
             !memcmp(listed, key, X509_HASH))
             return intake_list_device(&row);
     return NULL;

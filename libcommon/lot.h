@@ -48,6 +48,9 @@ int lots_try_list(const struct lots *ls, const struct lot *l, size_t *n);
  * 0 if its pattern does not match the whole id. The list's key column is `serial`, or the first.
  * Constant time, 12 octets of memory a device. row->line is 0 (lots_line tells). */
 int lots_device(struct lots *ls, const struct lot *l, const char *device, struct csv_row *row);
+/* The row's column `key`: 1 and the SHA-256 of the device's SubjectPublicKeyInfo; 0 where the row
+ * has none; -1: it is not one in hexadecimal digits, colons allowed. */
+int lot_listed_key(const struct csv_row *row, unsigned char key[X509_HASH]);
 /* The line of a row that lots_device gave, for messages: it is counted, which takes time. 0: not of
  * a list. */
 unsigned long lots_line(struct lots *ls, const struct lot *l, const struct csv_row *row);

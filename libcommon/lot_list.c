@@ -97,14 +97,43 @@ static int look(struct lot_list *t, uint32_t tag, const char *device, struct csv
     return 0;
 }
 
+static int digit(int c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int lot_listed_key(const struct csv_row *row, unsigned char key[X509_HASH])
+{
+    const char *s = csv_get(row, "key");
+    size_t n = 0;
+    if (!s || !*s)
+        return 0;
+    for (; *s; s++) {
+        if (*s == ':')
+            continue;
+        int d = digit((unsigned char)*s);
+        if (d < 0 || n == 2 * (size_t)X509_HASH)
+            return -1;
+        key[n / 2] = (unsigned char)(n % 2 ? key[n / 2] << 4 | d : d);
+        n++;
+    }
+    return n == 2 * (size_t)X509_HASH ? 1 : -1;
+}
+
 /* 1, or 0 after a warning. */
 static int add(struct lot_list *t, const struct csv_row *row)
 {
     struct csv_row first;
+    unsigned char key[X509_HASH];
     const char *path = csv_path(t->csv), *device = row->v[t->column];
     if (!*device)
         return diag_warn("%s:%lu: the column \"%s\" is empty", path, row->line,
                          row->names[t->column]);
+    if (lot_listed_key(row, key) < 0)
+        return diag_warn("%s:%lu: key: not a SHA-256 in hexadecimal digits", path, row->line);
     if (row->offset >= OFFSET_LIMIT)
         return diag_warn("%s:%lu: the file is larger than 1 TiB", path, row->line);
     uint32_t tag = hash(t, device);

@@ -221,6 +221,9 @@ answered() {
     lab_fresh
     run --separate-stderr -3 lab_up --lot bare --list list.csv <bare.pem
     [ "$(sql 'select device from entry where kind = 4')" = X2 ]
+    printf 'serial,key\nX1,%s\nX2,%s\n' "$hash" "${hash%?}" >list.csv
+    run --separate-stderr -2 lab_up --lot bare --list list.csv <bare.pem
+    said 'list.csv:3: key: not a SHA-256 in hexadecimal digits'
 }
 
 @test "a device that gives only its public key is served" {

@@ -360,6 +360,20 @@ denies() {
     [ "${#lines[@]}" = 3 ]
 }
 
+@test "a key that is no SHA-256 is a bad row; one may have colons and capitals, or not be there" {
+    lots
+    local hash bad
+    hash=$(printf 'aB%.0s' {1..32})
+    printf '%s\n' serial,key "SN1,$hash" SN2, "SN3,$(sed 's/../&:/g; s/:$//' <<<"$hash")" >devices.csv
+    run -0 lot-test look lots.yaml demo SN1 SN2 SN3
+    [ "${#lines[@]}" = 3 ]
+    for bad in "${hash%?}" "${hash}0" "${hash%?}g" "$hash " SHA256; do
+        printf '%s\n' serial,key "SN1,$hash" "SN2,$bad" >devices.csv
+        run -2 lot-test look lots.yaml demo SN1
+        [ "${lines[0]}" = 'lot-test: devices.csv:3: key: not a SHA-256 in hexadecimal digits' ]
+    done
+}
+
 @test "a hopeless list gives twenty warnings, not a million" {
     lots
     { echo serial,x; seq 100000; } > devices.csv

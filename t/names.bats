@@ -162,6 +162,12 @@ nothing_issued() {
     sed -i 's/named.csv/keys.csv/' "$LINE/etc/lots-ra.yaml"
     printf '%s\n' serial,model,key,subject "SN-1,x,$(printf '00%.0s' {1..32})," >"$LINE/etc/keys.csv"
     refused column 'ra-approve: the key is not the one that the list has for SN-1 (failInfo badIdentity)' <"$KEYS/SN-1.csr"
+    # and the list's own key passes, as people write it
+    local key
+    key=$(openssl pkey -in "$KEYS/SN-1.key" -pubout -outform DER | openssl dgst -sha256 -c | sed 's/.*= //')
+    printf '%s\n' serial,model,key,subject "SN-1,x,${key^^}," >"$LINE/etc/keys.csv"
+    line_restore empty
+    served column <"$KEYS/SN-1.csr"
 }
 
 @test "verify-unit cannot give a request another subject than ra-approve's lot says" {
