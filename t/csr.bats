@@ -19,9 +19,7 @@ setup() {
 
 devices() { # N
     echo serial,model
-    for ((i = 1; i <= $1; i++)); do
-        printf 'SN-%05d,"Model %d, B"\n' "$i" $((i % 3))
-    done
+    seq "$1" | awk '{ printf "SN-%05d,\"Model %d, B\"\n", $1, $1 % 3 }'
 }
 
 # hex DER: the octets of the request, hexadecimal, to be edited and handed back to `pem`.
@@ -270,20 +268,25 @@ $type" >d.csv
 }
 
 @test "killed at any moment, every key file is whole and every request has its key" {
+    . "$BATS_TEST_DIRNAME/await.bash"
+    asked() { [ "$(grep -c ^-----END out.csr)" -ge "$1" ]; }
     devices 30000 >d.csv
     for i in 1 2 3; do
-        csr-make -l d.csv -d keys >out$i.csr &
-        sleep 0.$((i * 2))
+        csr-make -l d.csv -d keys >out.csr &
+        await asked $((i * 150))
         kill -9 $!
-        wait $! || true
-        cat out$i.csr >>all.csr
+        ended 137 $!
     done
-    rm -f keys/*.tmp.*
-    [ "$(ls keys | wc -l)" -gt 0 ]
     for k in $(ls keys/*.pem | tail -n 20); do
         openssl pkey -in "$k" -noout
     done
-    [ "$(ls keys | wc -l)" -ge "$(($(grep -c END out3.csr)))" ]
+    awk '/^-----BEGIN/ { n++ } { r[n] = r[n] $0 "\n" } /^-----END/ { whole = n }
+        END { for (i = whole; i > whole - 5; i--) printf "%s", r[i] > "request." i }' out.csr
+    for r in request.*; do
+        k=$(openssl req -in "$r" -noout -subject -nameopt RFC2253,sep_multiline | sed -n 's/^ *serialNumber=//p')
+        cmp <(openssl req -in "$r" -noout -pubkey) <(openssl pkey -in "keys/$k.pem" -pubout)
+    done
+    [ "$(ls request.* | wc -l)" = 5 ]
 }
 
 @test "a wrong call says what is wrong" {

@@ -8,6 +8,7 @@ setup_file() {
 }
 
 setup() {
+    . "$BATS_TEST_DIRNAME/await.bash"
     cd "$BATS_TEST_TMPDIR" || return
 }
 
@@ -207,9 +208,9 @@ plainly() {
 @test "a writer waits for another" {
     ledger open
     ledger hold 2 > held &
-    until grep -q held held; do sleep 0.05; done
+    await holds held held
     run -0 ledger issue a 1
-    wait
+    ended 0 $!
     whole 1
 }
 
@@ -218,9 +219,11 @@ plainly() {
     for round in $(seq 25); do
         ledger-test l.db u issue "r$round-" 1000000 > said &
         pid=$!
+        # At an instant of its beginning, or of its work.
+        [ $((round % 2)) = 0 ] || await test -s said
         sleep "0.$(printf %03d $((RANDOM % 120)))"
         kill -9 "$pid"
-        wait "$pid" || true
+        ended 137 "$pid"
         before=${total:-0}
         total=$(sqlite3 l.db 'SELECT count(*) FROM entry')
         [ $(((total - before) % 64)) = 0 ]

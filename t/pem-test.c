@@ -35,6 +35,7 @@ static int read_all(int flags, size_t max, int wait)
         else if (r == PEM_WAIT) {
             struct pollfd pf = {STDIN_FILENO, POLLIN, 0};
             puts("WAIT");
+            fflush(stdout);
             poll(&pf, 1, -1);
         } else
             diag_err("stdin");

@@ -11,6 +11,7 @@ setup_file() {
 }
 
 setup() {
+    . "$BATS_TEST_DIRNAME/await.bash"
     cd "$BATS_FILE_TMPDIR" || return
 }
 
@@ -180,7 +181,8 @@ END 1073741880' ]
 }
 
 @test "a block that comes in pieces is waited for, or not, as asked" {
-    run -0 bash -c '{ head -c 10 b.pem; sleep 0.3; tail -c +11 b.pem; } | pem-test -w'
+    { head -c 10 b.pem && await holds WAIT said && tail -c +11 b.pem; } | pem-test -w >said
+    run -0 cat said
     [ "${lines[0]}" = WAIT ]
     [[ $output = *$'\n1 BLOCK OTHER 8 79bb0884 []\n'* ]]
     run -0 bash -c '{ head -c 10 b.pem; sleep 0.3; tail -c +11 b.pem; } | pem-test'
