@@ -7,7 +7,8 @@ static int take(const struct ledger_entry *e, void *arg)
 {
     struct audit_batch *b = arg;
     b->block[b->n] = ledger_copy(e, &b->e[b->n]);
-    return ++b->n < AUDIT_PULL;
+    b->n++;
+    return 1;
 }
 
 void audit_drop(struct audit_batch *b)
@@ -19,6 +20,7 @@ void audit_drop(struct audit_batch *b)
 enum status audit_pull(struct ledger *l, struct ledger_filter *f, struct audit_batch *b)
 {
     audit_drop(b);
+    f->most = AUDIT_PULL;
     enum status st = ledger_scan(l, f, take, b);
     if (b->n)
         f->after = b->e[b->n - 1].id;

@@ -135,6 +135,7 @@ struct ledger_filter {
     struct span tid, serial;
     int64_t since, until; /* time of the entry: since <= time < until; until 0: no end */
     int64_t after, last;  /* ids: after < id <= last; last 0: no end */
+    int64_t most;         /* entries; 0: all, which a database sends even if `each` has seen enough */
     int no_data;          /* data stays empty: faster where it is not needed */
 };
 enum status ledger_scan(struct ledger *l, const struct ledger_filter *f, ledger_each *each, void *arg);

@@ -131,6 +131,7 @@ enum status ledger_scan(struct ledger *l, const struct ledger_filter *f, ledger_
     ledger_bind_text(st, 10, f->device);
     ledger_bind_span(st, 11, f->tid);
     ledger_bind_span(st, 12, f->serial);
+    ledger_bind_int(st, 13, f->most ? f->most : INT64_MAX);
     return ledger_walk(st, each, arg, NULL);
 }
 

@@ -32,6 +32,7 @@ _Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3
     " WHERE " id " > ?1 AND " id " <= ?2 AND (?3 >> CAST(kind AS integer)) & 1 <> 0 AND time >= ?4 AND time < ?5"   \
     ANY_OR(?6, unit) ANY_OR(?7, owner) ANY_OR(?8, lot) ANY_OR(?9, profile) ANY_OR(?10, device)     \
     ANY_OR(?11, tid) ANY_OR(?12, serial)
+#define IN_ORDER " ORDER BY id LIMIT ?13"
 
 static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_NEWEST] = "SELECT id, time FROM entry ORDER BY id DESC LIMIT 1",
@@ -65,10 +66,10 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
         "SELECT owner, lot, CAST(sum(said) AS bigint), CAST(sum(held) AS bigint) FROM (SELECT owner, lot, used AS said, 0 AS held"
         " FROM quota UNION ALL SELECT coalesce(owner, ''), coalesce(lot, ''), 0, 1 FROM entry"
         " WHERE kind = 14) AS q GROUP BY owner, lot HAVING sum(said) <> sum(held) LIMIT 1",
-    [LEDGER_SQL_SCAN] = ALL " FROM entry" FILTER("id") " ORDER BY id",
-    [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE ", NULL FROM entry" FILTER("id") " ORDER BY id",
+    [LEDGER_SQL_SCAN] = ALL " FROM entry" FILTER("id") IN_ORDER,
+    [LEDGER_SQL_SCAN_BARE] = "SELECT " LEDGER_COLUMNS_BARE ", NULL FROM entry" FILTER("id") IN_ORDER,
     [LEDGER_SQL_SCAN_RARE] = ALL " FROM entry WHERE id IN (SELECT id FROM entry" FILTER("+id") //
-    " AND kind >= 15) ORDER BY id",
+    " AND kind >= 15)" IN_ORDER,
     [LEDGER_SQL_STAND] = "SELECT writer, n, hash FROM entry WHERE id IN (SELECT max(id) FROM entry"
                          " WHERE id > ?1 AND id <= ?2 GROUP BY writer) ORDER BY writer",
     [LEDGER_SQL_LINK_NEAR] = "SELECT id FROM entry WHERE writer = ?1 AND n <= ?2 AND n % 64 = 1"

@@ -215,3 +215,15 @@ subjects() { # FILE...
     run -0 bash -c "$(declare -f attach verify-unit ra-approve ca-sign line_middle); attach --resend | line_middle | attach"
     [ "$(grep -c BEGIN <<<"$output")" = 1 ]
 }
+
+@test "a long ledger in a database is listed in one pass" {
+    ledger-test "$CA_URI" 'Device CA' issue X 10000 1000 >/dev/null
+    fetched() { pg "$CA" "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'entry'"; }
+    alone() { until [ "$(pg "$CA" "SELECT count(*) FROM pg_stat_activity WHERE datname = '$CA'")" = 1 ]; do sleep 0.05; done; }
+    alone
+    before=$(fetched)
+    command ledger -c "$LINE/etc/ca-sign.yaml" --list >list
+    [ "$(grep -c X0000 list)" = 10000 ]
+    alone
+    [ $(($(fetched) - before)) -lt 100000 ]
+}
