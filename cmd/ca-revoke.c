@@ -19,6 +19,10 @@ static void check_what(const struct opt_program *p, const struct revoke *r)
     int named = !!r->serial + !!r->device + !!r->lot + !!r->unit + !!r->csv + !!r->file;
     if (named > 1)
         opt_wrong(p, "--serial, --device, --lot, --unit, --csv and FILE exclude each other");
+    /* what was signed by hand has no lot: the empty name of a script's variable must not be all of
+     * it */
+    if ((r->device && !*r->device) || (r->lot && !*r->lot) || (r->unit && !*r->unit))
+        opt_wrong(p, "--device, --lot and --unit take a name that is not empty");
     if (r->allow_new_key && !r->device)
         opt_wrong(p, "--allow-new-key goes with --device");
     if (!named)

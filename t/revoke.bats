@@ -424,6 +424,15 @@ at_terminal() { # TYPED OPTION...
     [ "${lines[0]}" = "ca-revoke: --allow-new-key goes with --device" ]
 }
 
+@test "an empty name is a wrong call, not the certificates that have no lot" {
+    local what
+    for what in --lot --device --unit; do
+        run -2 revoke $what "" --count 1
+        [ "${lines[0]}" = "ca-revoke: --device, --lot and --unit take a name that is not empty" ]
+    done
+    [ "$(revoked)" -eq 0 ]
+}
+
 @test "the ledger of another unit is refused" {
     sed "s|../var/ca-sign.db|../var/root.db|" "$CA" >"$LAB/etc/other.yaml"
     run -2 ca-revoke -c "$LAB/etc/other.yaml" --why x --lot open --count 2
