@@ -22,6 +22,7 @@ setup() {
     . "$BATS_TEST_DIRNAME/forge.bash"
     cd "$BATS_TEST_TMPDIR" || return
     line_restore empty
+    cp "$LINE/etc/named.kept" "$LINE/etc/named.csv"
     cp "$LINE/etc/lots.yaml" "$LINE/etc/lots-verify.yaml"
     cp "$LINE/etc/lots.yaml" "$LINE/etc/lots-ra.yaml"
     cp "$LINE/etc/lots.yaml" "$LINE/etc/lots-ca.yaml"
@@ -50,9 +51,10 @@ lots:
   - {name: column, owner: other, devices: named.csv, $rest}
   - {name: plain, owner: other, devices: any, $rest}
   - {name: bounded, owner: abc, devices: any, $rest}
+  - {name: uris, owner: other, devices: any, profile: opc-ua, verify-units: verify-unit-1, pop: witness}
   - {name: ours, owner: abc, pattern: "[A-Z]+-[0-9]", subject: "serialNumber={serial},O=ABC,C=JP", $rest}
 END
-    printf '%s\n' serial,model,subject 'SN-1,XR 9,"serialNumber=SN-1,O=as listed"' 'SN-2,,' >"$LINE/etc/named.csv"
+    printf '%s\n' serial,model,subject 'SN-1,XR 9,"serialNumber=SN-1,O=as listed"' 'SN-2,,' >"$LINE/etc/named.kept"
     line_yaml attach hsm3 attach 'to: verify-unit-1' 'chain: {above: [verify-unit-1]}' 'lots: lots.yaml'
     line_yaml verify-unit hsm1 verify 'lots: lots-verify.yaml' 'bare-keys: yes' \
         'chain: {below: [attach-1], above: [ra-approve-1]}'
@@ -61,7 +63,7 @@ END
     line_yaml ca-sign hsm2 ca-messages 'lots: lots-ca.yaml' 'bare-keys: yes' \
         "issuer: {key: '$(line_uri hsm2 ca)', certificate: ../pki/ca.pem}" \
         'chain:' '  - {attach: attach-1, verify-unit: verify-unit-1, ra-approve: ra-approve-1,' \
-        '     lots: [made, listed, column, plain, bounded, ours]}'
+        '     lots: [made, listed, column, plain, bounded, ours, uris]}'
 }
 
 # The lots file of these units, changed.
@@ -151,6 +153,48 @@ nothing_issued() {
     line_restore empty
     lots_of verify 's/pattern: SN-.*/pattern: .*/'
     refused made "ra-approve: $why" <"$KEYS/X-1.csr"
+}
+
+@test "names of another device than the row is of are refused, whether a column or a template makes them" {
+    printf '%s\n' serial,model,subject SN-1,x,serialNumber=SN-2 'SN-2,x,"CN=SN-2,O=no serial"' >"$LINE/etc/named.csv"
+    local id
+    for id in csr pub; do
+        line_restore empty
+        refused column 'verify-unit: line 2 of the device list: the subject is not of device "SN-1" (failInfo internalCAError)' \
+            <"$KEYS/SN-1.$id"
+    done
+    served column <"$KEYS/SN-2.csr" # the profile's rule takes the CN where there is no serialNumber
+    line_restore empty
+    sed -i 's/subject: serialNumber={serial},/subject: serialNumber=SN-1,/' "$LINE"/etc/lots-{verify,ra}.yaml
+    refused made 'verify-unit: the names that lot "made" makes are not of device "SN-2" (failInfo internalCAError)' \
+        <"$KEYS/SN-2.csr"
+}
+
+@test "a bare key whose device no subject can name is refused where the lot says none" {
+    local key
+    sed '/^subject=/d' "$KEYS/SN-1.pub" >key.pem
+    key=$(openssl pkey -pubin -in key.pem -outform DER | openssl dgst -sha256 | sed 's/.*= //')
+    printf '%s\n' serial,key "urn:abc.example:1,$key" >list.csv
+    attach --lot uris --list list.csv <key.pem | line_middle >6.pem
+    run -1 --separate-stderr attach <6.pem
+    [ "$stderr" = 'attach: urn:abc.example:1: refused: verify-unit: no subject can be made for "urn:abc.example:1": the lot must say it (failInfo badIdentity)' ]
+    nothing_issued
+}
+
+@test "a list with a bad row refuses its own lot, by whoever reads it, and no other" {
+    local unit
+    echo SN-3 >>"$LINE/etc/named.csv"
+    sed 's/named.csv/good.csv/' "$LINE/etc/lots.yaml" >"$LINE/etc/lots-verify.yaml"
+    sed '$d' "$LINE/etc/named.csv" >"$LINE/etc/good.csv"
+    for unit in ra-approve verify-unit; do
+        refused listed "$unit: the device list of lot \"listed\" cannot be read (failInfo internalCAError)" <"$KEYS/SN-1.csr"
+        [ "$(grep -c "^$unit: .*/named.csv:4: 1 field where the header names 3\$" <<<"$stderr")" = 1 ]
+        { attach --lot listed <"$KEYS/SN-1.csr" && attach --lot plain <"$KEYS/SN-2.csr"; } | line_middle 2>/dev/null >6.pem
+        run -1 --separate-stderr attach <6.pem
+        [ "$(openssl x509 -noout -subject -nameopt RFC2253 <<<"$output")" = subject=serialNumber=SN-2 ]
+        line_restore empty
+        cp "$LINE/etc/lots.yaml" "$LINE/etc/lots-verify.yaml"
+    done
 }
 
 # --- a verify-unit that is not honest: it has another file ---
@@ -380,5 +424,4 @@ refused_more() { # LOT SENTENCE: as refused, with what was issued before
     for unit in attach ca-sign; do
         run -5 --separate-stderr "$unit" </dev/null
     done
-    sed -i 's/serial,Model/serial,model/' "$LINE/etc/named.csv"
 }
