@@ -32,7 +32,7 @@ static enum status poll(struct unit *u, const struct layers *m, struct hop_answe
 {
     const struct approve a = {u, judge_one};
     (void)arg;
-    return approve_poll(&a, m, &out->content, &out->owner);
+    return approve_poll(&a, m, &out->content, &out->owner, &out->asked);
 }
 
 struct mode {

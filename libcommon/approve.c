@@ -212,7 +212,8 @@ static enum status release(const struct approve *a, const struct layers *m,
 }
 
 static enum status decide(const struct approve *a, const struct layers *m,
-                          const struct approve_held *h, struct buf *content, const char **owner)
+                          const struct approve_held *h, struct buf *content, const char **owner,
+                          enum ledger_asked *asked)
 {
     const struct lot none = {.approve = 0}, *lot = lots_find(a->u->lots, h->lot);
     struct approve_tally t = {0};
@@ -226,6 +227,7 @@ static enum status decide(const struct approve *a, const struct layers *m,
         put_word(m, &v, text, content);
     } else if (st == ST_OK) {
         st = release(a, m, h, &t, content);
+        *asked = LEDGER_DECIDED;
     }
     approve_tally_free(&t);
     return st;
@@ -243,11 +245,12 @@ static int asks_after(const struct layers *m, const struct approve_held *h)
 }
 
 enum status approve_poll(const struct approve *a, const struct layers *m, struct buf *content,
-                         const char **owner)
+                         const char **owner, enum ledger_asked *asked)
 {
     struct approve_held h = {0};
     char why[CMS_WHY], text[CMC_STRING];
     int found, opened = 0;
+    *asked = LEDGER_UNDECIDED;
     enum status st = approve_held_newest(a, (struct span){m->tid, CMC_TID},
                                          layers_signer(m, PATH_ATTACH)->id, &h, &found);
     if (found)
@@ -258,7 +261,7 @@ enum status approve_poll(const struct approve *a, const struct layers *m, struct
     } else if (st == ST_OK && (!found || !asks_after(m, &h))) {
         put_failed(m, "no message waits here that this poll could ask after", content);
     } else if (st == ST_OK) {
-        st = decide(a, m, &h, content, owner);
+        st = decide(a, m, &h, content, owner, asked);
     }
     approve_held_free(&h);
     return st;

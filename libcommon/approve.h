@@ -25,9 +25,9 @@ struct approve {
 enum status approve_up(const struct approve *a, const struct layers *m, struct buf *content,
                        const char **owner);
 /* The same for a poll: pending again; what was decided, with the message that waited; or badRequest
- * where nothing waits that it could ask after. */
+ * where nothing waits that it could ask after. *asked: which of them. */
 enum status approve_poll(const struct approve *a, const struct layers *m, struct buf *content,
-                         const char **owner);
+                         const char **owner, enum ledger_asked *asked);
 
 /* What waits, one line a message on stdout, tabs between: ID, lot, owner, attach's id, requests,
  * since when, "1 of 2". ST_REFUSED if something waits: a person must act. */

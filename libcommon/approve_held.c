@@ -107,59 +107,12 @@ void approve_held_free(struct approve_held *h)
 
 /* --- all of them --- */
 
-static int add_place(const struct ledger_entry *e, void *arg)
-{
-    struct approve_places *p = arg;
-    struct approve_place at = {.attach = ""};
-    if (!e->unit || strlen(e->unit) > APPROVE_NAME || !octets(e->tid, at.tid, CMC_TID) ||
-        !octets(e->digest_in, at.message, CMS_DIGEST))
-        return 1;
-    memcpy(at.attach, e->unit, strlen(e->unit));
-    if (p->n == p->cap)
-        p->v = alloc_grow(p->v, p->cap = 2 * p->cap + 16, sizeof *p->v);
-    p->v[p->n++] = at;
-    return 1;
-}
-
-static int by_message(const void *a, const void *b)
-{
-    return memcmp(*(const unsigned char *const *)a, *(const unsigned char *const *)b, CMS_DIGEST);
-}
-
-static size_t common_digits(const unsigned char *a, const unsigned char *b)
-{
-    size_t i = 0;
-    while (i < CMS_DIGEST && a[i] == b[i])
-        i++;
-    if (i == CMS_DIGEST)
-        return 0; /* the same message twice has the same ID */
-    return 2 * i + (a[i] >> 4 == b[i] >> 4);
-}
-
-enum status approve_places(const struct approve *a, struct approve_places *p)
-{
-    *p = (struct approve_places){.digits = ID_DIGITS};
-    enum status st = ledger_held(a->u->ledger, add_place, p);
-    if (st != ST_OK || !p->n)
-        return st;
-    const unsigned char **sorted = alloc_zero(p->n, sizeof *sorted);
-    for (size_t i = 0; i < p->n; i++)
-        sorted[i] = p->v[i].message;
-    qsort(sorted, p->n, sizeof *sorted, by_message);
-    for (size_t i = 1; i < p->n; i++) {
-        size_t same = common_digits(sorted[i - 1], sorted[i]);
-        if (same >= p->digits)
-            p->digits = same + 1;
-    }
-    free(sorted);
-    return ST_OK;
-}
-
-void approve_places_free(struct approve_places *p)
-{
-    free(p->v);
-    *p = (struct approve_places){0};
-}
+struct walk {
+    struct approve_places *p;
+    const char *id;
+    struct approve_place last;
+    int last_wanted;
+};
 
 static int starts_with(const unsigned char message[CMS_DIGEST], const char *id)
 {
@@ -174,15 +127,69 @@ static int starts_with(const unsigned char message[CMS_DIGEST], const char *id)
     return *id != 0;
 }
 
+static size_t common_digits(const unsigned char *a, const unsigned char *b)
+{
+    size_t i = 0;
+    while (i < CMS_DIGEST && a[i] == b[i])
+        i++;
+    if (i == CMS_DIGEST)
+        return 0; /* the same message twice has the same ID */
+    return 2 * i + (a[i] >> 4 == b[i] >> 4);
+}
+
+/* They come in the order of their digests: no other has more digits in common than a neighbour. */
+static int each_place(const struct ledger_entry *e, void *arg)
+{
+    struct walk *w = arg;
+    struct approve_places *p = w->p;
+    struct approve_place at = {.id = e->id, .attach = ""};
+    if (!e->unit || strlen(e->unit) > APPROVE_NAME || !octets(e->tid, at.tid, CMC_TID) ||
+        !octets(e->digest_in, at.message, CMS_DIGEST))
+        return 1;
+    memcpy(at.attach, e->unit, strlen(e->unit));
+    int wanted = w->id ? starts_with(at.message, w->id) : e->status != LEDGER_DECIDED;
+    size_t same = w->last.id ? common_digits(w->last.message, at.message) : 0;
+    if ((wanted || w->last_wanted) && same >= p->digits)
+        p->digits = same + 1;
+    w->last = at;
+    w->last_wanted = wanted;
+    if (!wanted)
+        return 1;
+    if (p->n == p->cap)
+        p->v = alloc_grow(p->v, p->cap = 2 * p->cap + 16, sizeof *p->v);
+    p->v[p->n++] = at;
+    return 1;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct approve_place *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+enum status approve_places(const struct approve *a, const char *id, struct approve_places *p)
+{
+    struct walk w = {.p = p, .id = id};
+    *p = (struct approve_places){.digits = ID_DIGITS};
+    enum status st = ledger_held(a->u->ledger, each_place, &w);
+    if (p->n)
+        qsort(p->v, p->n, sizeof *p->v, by_id);
+    return st;
+}
+
+void approve_places_free(struct approve_places *p)
+{
+    free(p->v);
+    *p = (struct approve_places){0};
+}
+
 enum status approve_held_named(const struct approve *a, const char *id, struct approve_held *h,
                                int *changed)
 {
     struct approve_places p;
     const struct approve_place *found = NULL;
-    enum status st = approve_places(a, &p);
+    enum status st = approve_places(a, id, &p);
     for (size_t i = 0; st == ST_OK && i < p.n; i++) {
-        if (!starts_with(p.v[i].message, id))
-            continue;
         if (found && memcmp(found->message, p.v[i].message, CMS_DIGEST)) {
             diag_warn("%s: the ID of more than one message", id);
             diag_hint("--list shows as many digits as are needed");

@@ -1,4 +1,5 @@
-/* All that waits: for a list, or to be decided one after the other at a terminal. */
+/* All that waits: for a list, or to be decided one after the other at a terminal. What it costs
+ * follows from what waits, and not from what ever did: no other message is read. */
 #include "approve_priv.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ enum status approve_list(const struct approve *a)
 {
     struct approve_places p;
     size_t n = 0;
-    enum status st = approve_places(a, &p);
+    enum status st = approve_places(a, NULL, &p);
     for (size_t i = 0; st == ST_OK && i < p.n; i++) {
         struct approve_held h = {0};
         struct approve_tally t = {0};
@@ -123,7 +124,7 @@ static enum status ask_one(const struct approve *a, struct approve_hand *hand,
 static enum status ask_all(const struct approve *a, struct approve_hand *hand, FILE *tty)
 {
     struct approve_places p;
-    enum status worst = approve_places(a, &p);
+    enum status worst = approve_places(a, NULL, &p);
     int more = 1;
     for (size_t i = 0; more && worst <= ST_REFUSED && i < p.n; i++) {
         struct approve_held h = {0};

@@ -27,17 +27,19 @@ enum status approve_held_newest(const struct approve *a, struct span tid, const 
 int approve_held_open(const struct approve *a, struct approve_held *h, char why[CMS_WHY]);
 void approve_held_free(struct approve_held *h);
 
-/* Every message that was ever held, oldest first. */
+/* Messages that were held, oldest first. */
 struct approve_place {
+    int64_t id; /* of the entry */
     unsigned char tid[CMC_TID], message[CMS_DIGEST];
     char attach[APPROVE_NAME + 1];
 };
 struct approve_places {
     struct approve_place *v;
     size_t n, cap;
-    size_t digits; /* of an ID that tells them all apart */
+    size_t digits; /* of an ID that tells these apart from all that were ever held */
 };
-enum status approve_places(const struct approve *a, struct approve_places *p);
+/* id NULL: all but those whose decision is on its way; else those whose ID begins with it. */
+enum status approve_places(const struct approve *a, const char *id, struct approve_places *p);
 void approve_places_free(struct approve_places *p);
 /* Reads the one at this place; *changed: verify-unit has sent another message for the transaction
  * since. */

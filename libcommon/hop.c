@@ -189,6 +189,7 @@ static enum status judge_up(struct hop *h, const struct known *k)
                              .lot = r ? r->lot : h->m.poll->lot,
                              .profile = r ? r->profile : h->m.poll->profile,
                              .owner = a.owner,
+                             .status = a.asked,
                              .key = r ? k->attach : (struct span){NULL, 0}};
     if (st == ST_OK)
         st = record(h, &e);

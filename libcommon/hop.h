@@ -17,6 +17,7 @@ struct hop_answer {
     const struct span *other; /* certificates for the bag, beside the unit's own path; NULL: none */
     size_t n_other;
     const char *owner; /* of the lot, for the ledger; NULL: not known */
+    enum ledger_asked asked;
 };
 
 struct hop_judge {

@@ -27,7 +27,7 @@ enum ledger_kind {
     LEDGER_REFUSED = 8,   /* attach: tid, part, device, status = failInfo, note = why */
     LEDGER_UP = 9,        /* verify-unit, ra-approve: a message let through: tid, unit = attach's id, key = digest of
                              attach's message (empty: a poll that stood alone), part = requests, digest_in, digest_out,
-                             lot, profile, owner, data = DER */
+                             lot, profile, owner, status = enum ledger_asked, data = DER */
     LEDGER_DOWN = 10,     /* verify-unit, ra-approve: a response: tid, unit, digest_in, digest_out, data */
     LEDGER_LEAF = 11,     /* ca-sign: its answer: tid, unit, key and part as of LEDGER_UP, digest_in, digest_out, data */
     LEDGER_ISSUED = 12,   /* ca-sign: a certificate: tid, part, unit, owner, lot, profile, device, key, serial, data = DER,
@@ -54,6 +54,9 @@ enum ledger_kind {
                              device, key, serial, data = which rule or person allowed it, UTF-8 */
 };
 #define LEDGER_KINDS 24
+
+/* What ra-approve said of a message, or of a poll that stood alone. */
+enum ledger_asked { LEDGER_JUDGED = 0, LEDGER_UNDECIDED = 1, LEDGER_DECIDED = 2 };
 
 /* Spans and strings are borrowed; when read, until the next call on the ledger. Absent: {NULL, 0}, NULL, 0. */
 struct ledger_entry {
@@ -116,7 +119,8 @@ enum status ledger_by_key(struct ledger *l, struct span key, ledger_each *each, 
 enum status ledger_revoked(struct ledger *l, struct span serial, const char *issuer, struct ledger_entry *e);
 /* The newest entry of a kind (of this note if not NULL); e->id 0 if there is none. For LEDGER_CRL, LEDGER_HEAD. */
 enum status ledger_newest(struct ledger *l, enum ledger_kind kind, const char *note, struct ledger_entry *e);
-/* LEDGER_HELD, oldest first: those without an answer that decided them are for the caller to tell. */
+/* LEDGER_HELD by digest_in: id, tid, unit and digest_in alone, and status: LEDGER_DECIDED if the last poll of its
+ * transaction was answered with the decision. For no transaction. */
 enum status ledger_held(struct ledger *l, ledger_each *each, void *arg);
 /* LEDGER_ALLOWED and LEDGER_REISSUED of one device. */
 enum status ledger_allowed(struct ledger *l, const char *owner, const char *profile, const char *device,

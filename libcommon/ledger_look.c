@@ -77,12 +77,8 @@ enum status ledger_newest(struct ledger *l, enum ledger_kind kind, const char *n
 
 enum status ledger_held(struct ledger *l, ledger_each *each, void *arg)
 {
-    struct ledger_filter f = {.kinds = 1u << LEDGER_HELD};
-    int more = 1;
-    enum status done = ledger_walk(ledger_sql(l, LEDGER_SQL_HELD), each, arg, &more);
-    if (done == ST_OK && more)
-        l->store->offer(l, &f, NULL, each, arg);
-    return done;
+    assert(!l->open);
+    return ledger_walk(ledger_sql(l, LEDGER_SQL_HELD), each, arg, NULL);
 }
 
 enum status ledger_allowed(struct ledger *l, const char *owner, const char *profile,

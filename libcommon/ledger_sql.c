@@ -2,7 +2,7 @@
 
 _Static_assert(LEDGER_RUN_OPEN == 1 && LEDGER_RUN_CLOSE == 2 && LEDGER_SENT == 3 &&
                    LEDGER_ASKED == 4 && LEDGER_DELIVERED == 7 && LEDGER_REFUSED == 8 &&
-                   LEDGER_ISSUED == 12,
+                   LEDGER_UP == 9 && LEDGER_ISSUED == 12 && LEDGER_HELD == 15,
                "the statements below say kinds as numbers");
 
 /* The names e.. of the table carry the kind and, word for word, the condition of the partial index
@@ -55,7 +55,12 @@ static const char *const sql[LEDGER_SQL_COUNT] = {
     [LEDGER_SQL_ALL] = ALL ", writer, n, hash FROM entry ORDER BY id",
     [LEDGER_SQL_NEWEST_OF] = ALL " FROM entry WHERE kind = ?1 AND kind >= 15" ANY_OR(?2, note) //
     " ORDER BY id DESC LIMIT 1",
-    [LEDGER_SQL_HELD] = ALL " FROM entry WHERE kind = 15 AND kind >= 15 ORDER BY id",
+    /* Read from two indexes alone, as it passes by all that ever waited. */
+    [LEDGER_SQL_HELD] =
+        "SELECT id, 0, kind, tid, NULL, 0, unit, NULL, NULL, NULL, NULL, NULL, NULL, digest_in, NULL,"
+        " (SELECT a.status FROM entry a WHERE a.tid = h.tid AND a.unit = h.unit AND a.kind = 9"
+        " AND a.status > 0 AND a.kind NOT IN (12, 14) ORDER BY a.id DESC LIMIT 1), NULL, NULL"
+        " FROM entry h WHERE kind = 15 AND kind >= 15 ORDER BY digest_in",
     [LEDGER_SQL_REVOKED] = ALL " FROM entry WHERE kind = 19 AND serial = ?1 AND note = ?2"
                                " ORDER BY +id DESC LIMIT 1",
     [LEDGER_SQL_ALLOWED] = ALL " FROM entry WHERE device = ?1 AND kind >= 22 AND kind IN (22, 23)"

@@ -46,6 +46,8 @@ static const char schema[] =
 static const char format2[] =
     "CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind NOT IN (12, 14);"
     "CREATE INDEX entry_rare ON entry (kind) WHERE kind >= 15;"
+    "CREATE INDEX entry_held ON entry (kind, digest_in, id, tid, unit) WHERE kind = 15;"
+    "CREATE INDEX entry_asked ON entry (tid, unit, id, kind, status) WHERE kind = 9 AND status > 0;"
     "CREATE INDEX entry_revoked ON entry (serial) WHERE kind = 19;"
     "CREATE INDEX entry_allowed ON entry (device) WHERE kind >= 22;"
     "CREATE INDEX entry_link ON entry (writer, n) WHERE n % 64 = 1;"

@@ -271,6 +271,27 @@ TABLE
     run -0 polls
 }
 
+@test "who granted is revoked, and the certificates are asked for again: it waits again, and is listed" {
+    echo "crl: ../pki/root.crl" >>"$LINE/etc/ra-approve.yaml"
+    pki_crl root root.crl
+    cp "$PKI/alice.pub" "$PKI/dora.pub"
+    somebody dora dora
+    id=$(waiting)
+    CERTIFICATE=dora grant alice "$id"
+    grant bob "$id"
+    attach --poll | verify-unit | ra-approve >lost.pem
+    run -0 ra-approve --list
+    [ -z "$output" ]
+    pki_crl root root.crl -revoke dora
+    run -4 polls
+    run -1 ra-approve --list
+    [[ $output == "${id:0:8}"*'1 of 2' ]]
+    grant carol "$id"
+    run -0 polls
+    run -0 ra-approve --list
+    [ -z "$output" ]
+}
+
 @test "a grant counts when the person's certificate has ended since" {
     id=$(waiting)
     grant alice "$id"

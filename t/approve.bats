@@ -97,6 +97,21 @@ setup() {
             openssl dgst -sha256 -r | cut -d ' ' -f 1 | tr a-f A-F)
 }
 
+@test "--list reads what may wait, and none of what was decided and is on its way" {
+    grant alice "$(waiting)"
+    refuse bob "$(waiting)" no
+    run -1 polls
+    line_request C | attach --lot one | verify-unit | ra-approve >3.pem
+    ledger ra-approve "drop trigger entry_update; update entry set data = zeroblob(9)
+        where id = (select min(id) from entry where kind = 15)"
+    run -1 --separate-stderr ra-approve -v --list
+    [ "$(cut -f 2 <<<"$output")" = one ]
+    [ -z "$stderr" ]
+    ledger ra-approve "update entry set data = zeroblob(9) where kind = 15"
+    run -0 --separate-stderr ra-approve -v --list
+    [[ $stderr == 'ra-approve: a message for lot one is not good any more: '* ]]
+}
+
 @test "a person refuses, and the reason reaches every device" {
     id=$(waiting)
     grant alice "$id"

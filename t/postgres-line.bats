@@ -89,6 +89,16 @@ subjects() { # FILE...
     polls >certs
     [ "$(grep -c BEGIN certs)" = 2 ]
     [ "$(issued)" = 2 ]
+    # What is decided is not read again.
+    pg "$RA" "CREATE TABLE kept AS SELECT id, data FROM entry; ALTER TABLE entry DISABLE TRIGGER USER;
+        UPDATE entry SET data = 'x' WHERE kind = 15"
+    line_request C | attach --lot one | verify-unit | ra-approve >3.pem
+    run -1 --separate-stderr ra-approve -v --list
+    [ "$(cut -f 2 <<<"$output")" = one ]
+    [ -z "$stderr" ]
+    run -1 --separate-stderr ra-approve --show "$id"
+    [[ $stderr == 'ra-approve: the message is not good any more: '* ]]
+    pg "$RA" "UPDATE entry e SET data = k.data FROM kept k WHERE k.id = e.id; DROP TABLE kept"
     whole "$RA" ra-approve-1
 }
 
