@@ -88,6 +88,39 @@ attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo 
     [ "$(ledger ra-approve 'select group_concat(kind) from (select kind from entry where kind <> 21 order by id)')" = 9,10 ]
 }
 
+@test "a quota that a lot gets later begins at 0" {
+    run -0 asks free A B C
+    people_lots free='quota: 2'
+    run -1 --separate-stderr asks free D E F
+    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(counted)" -eq 2 ]
+}
+
+@test "one key under two devices counts twice: there is no way around the quota" {
+    line_request A >a.pem
+    cp A.key B.key
+    { cat a.pem && line_request B && line_request C && line_request D; } | attach --lot few | verify-unit | ra-approve |
+        ca-sign >4.pem
+    [ "$(ledger ra-approve 'select group_concat(device, " ") from (select device from entry where kind = 14 order by id)')" = 'A B C' ]
+    [ "$(ledger ca-sign 'select group_concat(device, " ") from (select device from entry where kind = 12 order by id)')" = 'A C' ]
+}
+
+@test "a lot that ended gives the message that it let through again, and lets no other through" {
+    line_request A | attach --lot few >1.pem
+    verify-unit <1.pem >2.pem
+    ra-approve <2.pem >3.pem
+    line_request A | attach --lot few | verify-unit >2b.pem
+    people_lots few='quota: 3, until: 2026-01-01'
+    ra-approve <2.pem | cmp - 3.pem
+    ra-approve -v <2b.pem 2>said >3b.pem
+    grep -qx 'ra-approve: A: refused: lot "few" ended 2026-01-01T00:00:00Z' said
+    [ "$(counted)" -eq 1 ]
+    # what is let through is still for ca-sign to refuse, which holds the window itself
+    ca-sign <3.pem | ra-approve | verify-unit >6.pem
+    run -1 --separate-stderr attach <6.pem
+    [ "$stderr" = 'attach: A: refused: ca-sign: lot "few" ended 2026-01-01T00:00:00Z (failInfo badRequest)' ]
+}
+
 @test "what waits for people does not count, and counts when it is released" {
     run -4 asks fewer A B
     [ "$(counted)" -eq 0 ]
