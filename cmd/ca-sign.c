@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "cmc.h"
 #include "diag.h"
 #include "direct.h"
@@ -39,6 +40,7 @@ struct work {
 struct ca {
     struct issue_ca issue;
     struct work w;
+    int withdrawn; /* an answer was written again that has a certificate that was revoked since */
 };
 
 static void add_to_bag(struct work *w, struct span der)
@@ -251,11 +253,48 @@ static enum status judge_poll(struct unit *u, const struct layers *m, struct hop
     return st;
 }
 
+/* Says that a certificate of a recorded answer was revoked since; the answer stays what it is. */
+static enum status tell_revoked(struct ca *ca, struct unit *u, struct span der)
+{
+    struct x509_cert cert;
+    struct ledger_entry e;
+    char id[ISSUE_CA_ID], day[CLOCK_TEXT];
+    issue_ca_id(u->issuer, id);
+    if (!x509_cert_view(der, &cert))
+        return ST_OK; /* of the path of an issuer that others made */
+    enum status st = ledger_revoked(u->ledger, cert.serial, id, &e);
+    if (st != ST_OK || !e.id)
+        return st;
+    clock_format(e.time, day);
+    diag_warn("%s: answered before with a certificate that was revoked on %s, and now again",
+              e.device, day);
+    diag_hint("keep the device back: it needs a new key");
+    ca->withdrawn = 1;
+    return ST_OK;
+}
+
+static enum status again(struct unit *u, struct span answer, void *arg)
+{
+    char why[CMS_WHY];
+    struct cms *c = cms_parse(answer, why);
+    enum status st = ST_OK;
+    size_t n;
+    if (!c) {
+        diag_warn("%s: a recorded answer: %s", u->ledger_path, why);
+        return ST_TEMP;
+    }
+    const struct span *certs = cms_peek_certs(c, &n);
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = tell_revoked(arg, u, certs[i]);
+    cms_free(c);
+    return st;
+}
+
 /* The line: up only, since nothing is above the CA. */
 static enum status line(const char *config, int check, int bar)
 {
     struct ca ca = {0};
-    struct hop_judge j = {.up = judge, .poll = judge_poll, .arg = &ca};
+    struct hop_judge j = {.up = judge, .poll = judge_poll, .again = again, .arg = &ca};
     struct unit *u = NULL;
     enum status st = unit_open(PATH_CA_SIGN, config, &u);
     if (st == ST_OK && check)
@@ -265,6 +304,8 @@ static enum status line(const char *config, int check, int bar)
         if (bar)
             progress_start("ca-sign");
         st = hop_run(u, HOP_UP, &j);
+        if (st == ST_OK && ca.withdrawn)
+            st = ST_REFUSED;
         progress_end();
         diag_note("%lu private key operations", signer_count());
     }

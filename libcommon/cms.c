@@ -184,6 +184,12 @@ int64_t cms_peek_time(const struct cms *c)
     return c->signing_time;
 }
 
+const struct span *cms_peek_certs(const struct cms *c, size_t *n)
+{
+    *n = c->n_certs;
+    return c->certs;
+}
+
 /* RFC 5652, 5.3: the certificate that sid names; views stay in the bag. */
 static int find_signer(const struct cms *c, struct span *out)
 {

@@ -33,6 +33,8 @@ void cms_free(struct cms *c);
 enum cms_type cms_peek_type(const struct cms *c); /* unverified: for the direction only */
 /* signingTime, unverified: at which time to verify what was signed long ago. */
 int64_t cms_peek_time(const struct cms *c);
+/* The bag, unverified: of what this unit signed itself. */
+const struct span *cms_peek_certs(const struct cms *c, size_t *n);
 
 /* A layer whose signature, signer and octets were verified. Borrowed from the struct cms. */
 struct cms_layer {

@@ -217,6 +217,8 @@ static enum status go_up(struct hop *h)
         st = bad_input(h, "a poll after a message that this unit did not let through");
     if (st == ST_OK && !k.found)
         st = judge_up(h, &k);
+    else if (st == ST_OK && h->judge->again)
+        st = h->judge->again(u, buf_span(&h->out), h->judge->arg);
     if (st == ST_OK)
         return ledger_commit(u->ledger);
     ledger_abort(u->ledger);

@@ -29,6 +29,9 @@ struct hop_judge {
      * this attach and lot that the unit's ledger knows (ca-sign's need not). NULL: the unit passes
      * polls on. A poll that is granted stands beside the request, and `up` sees it. */
     enum status (*poll)(struct unit *u, const struct layers *m, struct hop_answer *out, void *arg);
+    /* Sees what was recorded for a message that comes again before it is written once more, in the
+     * same transaction. NULL: has nothing to say of it. */
+    enum status (*again)(struct unit *u, struct span answer, void *arg);
     void *arg;
 };
 

@@ -394,6 +394,28 @@ at_terminal() { # TYPED OPTION...
     [ "$(revoked)" -eq 100000 ]
 }
 
+# --- the line ---
+
+@test "an answer that is asked for again is the same, and names whose certificate was revoked since" {
+    lab_requests C1 C2 | lab_up | verify-unit -c "$LAB/etc/verify-unit.yaml" |
+        ra-approve -c "$LAB/etc/ra-approve.yaml" >up.pem
+    ca-sign -c "$CA" <up.pem >first.pem
+    run -0 --separate-stderr ca-sign -c "$CA" <up.pem
+    [ -z "$stderr" ]
+    [ "$output" = "$(cat first.pem)" ]
+    revoke --device C2 --reason keyCompromise --count 1
+    run -1 --separate-stderr ca-sign -c "$CA" <up.pem
+    [ "$output" = "$(cat first.pem)" ]
+    [ "${stderr_lines[0]}" = "ca-sign: C2: answered before with a certificate that was revoked on $(ledger "
+        select strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch') from entry where kind = 19"), and now again" ]
+    [ "${stderr_lines[1]}" = "ca-sign: hint: keep the device back: it needs a new key" ]
+    [ "${#stderr_lines[@]}" -eq 2 ]
+    # the same requests in a message of their own are judged anew
+    run -1 --separate-stderr bash -c '. "$0/lib.bash"; lab_use "$1"; lab_requests C1 C2 | lab_line' "$BATS_TEST_DIRNAME" "$LAB"
+    [ "$(grep -c 'BEGIN CERTIFICATE' <<<"$output")" -eq 1 ]
+    [[ $stderr == *"attach: C2: refused: ca-sign: the certificate for this key was revoked on "*": the device needs a new key"* ]]
+}
+
 # --- wrong calls ---
 
 @test "reasons that are none, and those that are not final, are refused" {
