@@ -24,3 +24,17 @@ ended() {
 killed_at() {
     ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" "${@:3}"
 }
+
+# kill_each CALL AFTER PROGRAM...: the program is killed at its first system call of this name, then at its second, and so
+# on, until it comes to its end; the function AFTER looks at what each leaves.
+kill_each() {
+    local call=$1 after=$2 number=0 code=137
+    shift 2
+    while [ "$code" -eq 137 ]; do
+        number=$((number + 1)) code=0
+        killed_at "$call" "$number" "$@" >>killed.log 2>&1 || code=$?
+        "$after"
+    done
+    echo "killed at $call $((number - 1)) times, then it ended with $code"
+    [ "$code" -eq 0 ] && [ "$number" -gt 1 ]
+}

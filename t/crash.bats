@@ -1,7 +1,7 @@
 # Programs of a line killed at any instant: after that every device is served, refused, or safely sent again.
 bats_require_minimum_version 1.5.0
 
-KILLS=12 ROUNDS=60 DEVICES=60
+KILLS=12 ROUNDS=60 DEVICES=60 MESSAGES=15
 
 setup_file() {
     . "$BATS_TEST_DIRNAME/line.bash"
@@ -14,48 +14,29 @@ setup_file() {
 
 setup() {
     . "$BATS_TEST_DIRNAME/line.bash"
+    . "$BATS_TEST_DIRNAME/killed.bash"
     cd "$BATS_TEST_TMPDIR" || return
     line_restore empty
-}
-
-# stage N PROGRAM [OPTION...]: its process id goes to pid.N
-stage() {
-    local n=$1 program=$2
-    shift 2
-    bash -c 'echo $$ >"$0"; exec "$@"' "pid.$n" "$BUILD/bin/$program" -c "$LINE/etc/$program.yaml" "$@" 2>>"err.$n"
-}
-# The whole line; what the first attach does is in the options.
-whole_line() {
-    stage 1 attach "$@" | stage 2 verify-unit | stage 3 ra-approve | stage 4 ca-sign |
-        stage 5 ra-approve | stage 6 verify-unit | stage 7 attach --out certs
-}
-# Kills one of the stages at some instant of the line that runs as job JOB.
-kill_one() {
-    local n=$((RANDOM % 7 + 1))
-    sleep "0.$(printf %03d $((RANDOM % 160)))"
-    if [ -s "pid.$n" ] && kill -9 "$(cat "pid.$n")" 2>>killed; then
-        kills=$((kills + 1))
-    fi
 }
 
 unanswered() { attach --unanswered | wc -l; }
 held() { sqlite3 "$LINE/var/$1.db" "$2"; }
 
 @test "programs are killed at random instants: nothing is lost and nothing is issued twice" {
-    local round tries device cert unit kills=0
+    local round tries device cert unit
     RANDOM=${SEED:=$RANDOM}
     echo "SEED=$SEED"
-    for ((round = 0; round < ROUNDS && kills < KILLS; round++)); do
-        rm -f pid.*
+    for ((round = 0; round < ROUNDS; round++)); do
         if [ $((round % 3)) -eq 0 ]; then
-            whole_line --lot open <"$LINE/requests.pem" >>out 2>&1 &
+            killed_line $MESSAGES --lot open <"$LINE/requests.pem"
         else
-            whole_line --resend >>out 2>&1 &
+            killed_line $MESSAGES --resend
         fi
-        kill_one
-        wait $! || true
+        [ "$(kills)" -lt $KILLS ] || break
     done
-    [ $kills -eq $KILLS ]
+    echo "rounds: $((round + 1))"
+    cat kills
+    [ "$(kills)" -eq $KILLS ]
     # Nobody is killed any more. What no attach ever saw is asked for again; all else is sent again.
     for ((tries = 0; tries < 5; tries++)); do
         [ "$(unanswered)" -gt 0 ] || break
@@ -86,7 +67,6 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
     local n
     for n in 2 3 4 5 6; do
         line_restore empty
-        rm -f pid.*
         # The stage dies before it reads anything.
         { attach --lot open <"$LINE/requests.pem"; } >1.pem
         {

@@ -217,6 +217,7 @@ plainly() {
 @test "a process killed at any instant leaves whole transactions only" {
     ledger open
     for round in $(seq 25); do
+        : > said
         ledger-test l.db u issue "r$round-" 1000000 > said &
         pid=$!
         # At an instant of its beginning, or of its work.

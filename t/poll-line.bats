@@ -168,49 +168,43 @@ issued() { ledger ca-sign 'select count(*), count(distinct hex(data)) from entry
     [ -z "$output$stderr" ]
 }
 
-# stage N PROGRAM [OPTION...]: its process id goes to pid.N
-stage() {
-    local n=$1 program=$2
-    shift 2
-    bash -c 'echo $$ >"$0"; exec "$@"' "pid.$n" "$BUILD/bin/$program" -c "$LINE/etc/$program.yaml" "$@" 2>>"err.$n"
-}
-whole_line() { # OPTION... of the first attach
-    stage 1 attach "$@" | stage 2 verify-unit | stage 3 ra-approve | stage 4 ca-sign |
-        stage 5 ra-approve | stage 6 verify-unit | stage 7 attach --out certs
-}
-# Runs it, and kills one of its programs at some instant.
-killed_line() {
-    local n=$((RANDOM % 7 + 1))
-    rm -f pid.*
-    whole_line "$@" >>out 2>&1 &
-    sleep "0.$(printf %03d $((RANDOM % 120)))"
-    if [ -s "pid.$n" ] && kill -9 "$(cat "pid.$n")" 2>>killed; then
-        kills=$((kills + 1))
-    fi
-    wait $! || true
+# Polls, each when it is due, until so many programs were killed, or all is answered.
+killed_polls() { # KILLS
+    local goal=$(($(kills) + $1)) tries
+    for ((tries = 0; tries < 40; tries++)); do
+        CERTLINE_CLOCK=$((CERTLINE_CLOCK + 2))
+        killed_line 2 --poll
+        [ "$(kills)" -lt $goal ] && [ -n "$(attach --unanswered)" ] || return 0
+    done
+    return 1
 }
 
 @test "programs are killed at random instants: what waits is not lost, and nothing is issued twice" {
-    local tries kills=0
+    . "$BATS_TEST_DIRNAME/killed.bash"
+    local tries
     line_restore empty
     RANDOM=${SEED:=$RANDOM}
     echo "SEED=$SEED"
-    killed_line --lot one <"$LINE/requests.pem"
-    for ((tries = 0; tries < 4; tries++)); do killed_line --resend; done
+    export CERTLINE_CLOCK
+    CERTLINE_CLOCK=$(date +%s)
+    for ((tries = 0; tries < 5; tries++)); do
+        killed_line 2 --lot one <"$LINE/requests.pem"
+        killed_line 2 --resend
+    done
     whole_line --lot one <"$LINE/requests.pem" >>out 2>&1 || true
     whole_line --resend >>out 2>&1 || true
-    for ((tries = 0; tries < 6; tries++)); do killed_line --poll; done
+    killed_polls 4
     grant_all
-    for ((tries = 0; tries < 12; tries++)); do killed_line --poll; done
-    echo "kills: $kills"
-    [ $kills -gt 8 ]
+    killed_polls 4
+    cat kills
     for ((tries = 0; tries < 5; tries++)); do
         [ -n "$(attach --unanswered)" ] || break
+        CERTLINE_CLOCK=$((CERTLINE_CLOCK + 2))
         whole_line --resend >>out 2>&1 || true
         grant_all
         whole_line --poll >>out 2>&1 || true
     done
-    run -0 attach --unanswered
+    run -0 --separate-stderr attach --unanswered
     [ -z "$output" ]
     on_devices certs
     [ "$(issued)" = '3|3' ]
