@@ -39,7 +39,7 @@ fresh() {
 next_run() { # WHERE
     (cd work && whole) || { echo "$1: the purpose is not whole" && return 1; }
     local rc=0 i
-    for i in 1 2 3 4 5; do # the launcher of the dead one may hold its lock for a moment
+    for ((i = 0; i < 300; i++)); do # the launcher of the dead one may hold its lock for a moment
         rc=0
         (cd work && renew >out 2>err) || rc=$?
         [ "$rc" -eq 4 ] && grep -q 'another cert-renew' work/err || break
@@ -101,8 +101,7 @@ kill_at_each() { # EXPRESSION STEP
         fresh
         (cd work && sed "s/^    $where: .*/    $where: \"touch there; sleep 60\"/" store.yaml >slow.yaml
             cert-renew -c slow.yaml >/dev/null 2>&1 3>&- & echo $! >pid
-            until [ -e there ]; do sleep 0.05; done
-            kill -9 "$(cat pid)")
+            await test -e there && kill -9 "$(cat pid)")
         next_run "in $where"
     done
 }

@@ -286,7 +286,7 @@ cert-renew: hint: --force tls takes it all the same"
 }
 
 @test "a certificate whose validity began while the command ran is taken" {
-    renew_store '{before: 30d}' '    enroll: "sleep 2; BEGIN=0 issue"'
+    renew_store '{before: 30d}' '    enroll: "sleep 1.1; BEGIN=0 issue"'
     run -0 --separate-stderr renew
     [ -z "$stderr" ]
 }
@@ -308,16 +308,17 @@ cert-renew: hint: --force tls takes it all the same"
 }
 
 @test "a command that never ends is stopped, and what it started, too: 4" {
-    renew_store '{before: 30d}' '    timeout: 1s' '    enroll: "sleep 4711 & sleep 4711"'
+    renew_store '{before: 30d}' '    timeout: 1s' '    enroll: "flock one sleep 600 & flock two sleep 600"'
     refused 4 'tls: no answer within 1 seconds'
-    run -1 pgrep -f 'sleep 4711'
+    flock -w 60 one true
+    flock -w 60 two true
 }
 
 @test "a process that leaves the command's group and holds its output does not hold up the renewal" {
-    renew_store '{before: 30d}' '    enroll: "setsid sleep 8 2>/dev/null & issue"'
-    begin=$SECONDS
+    renew_store '{before: 30d}' "    enroll: 'setsid sh -c \"echo \\\$\\\$ >held; exec sleep 600\" 2>/dev/null & issue'"
     run -0 renew
-    [ $((SECONDS - begin)) -lt 7 ]
+    await test -s held
+    kill "$(cat held)"
     whole
 }
 
@@ -490,10 +491,10 @@ $first-2" ]
 }
 
 @test "a hook that hangs is stopped and run again next time" {
-    renew_store '{before: 30d}' '    timeout: 1s' '    after: sleep 4712'
+    renew_store '{before: 30d}' '    timeout: 1s' '    after: flock hook sleep 600'
     run -4 --separate-stderr renew
     [ "$stderr" = 'cert-renew: tls: after: not done within 1 seconds; it is run again next time' ]
-    run -1 pgrep -f 'sleep 4712'
+    flock -w 60 hook true
 }
 
 @test "a hook that prints without end is stopped, and that is said" {
@@ -653,26 +654,28 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
 }
 
 @test "a second run while one is at work: one line, 4, and one enrolment" {
-    renew_store '{before: 30d}' '    enroll: "echo >>asked; sleep 3; issue"'
+    mkfifo go
+    renew_store '{before: 30d}' '    enroll: "echo >>asked; cat go >&2; issue"'
     renew >first.out 3>&- &
-    until [ -e asked ]; do sleep 0.1; done
+    await test -e asked
     run -4 --separate-stderr renew
     [ -z "$output" ]
     [ "$stderr" = "cert-renew: store/.renew.lock: another cert-renew is at work" ]
-    wait $!
+    let_go go
+    ended 0 $!
     [ "$(wc -l <asked)" -eq 1 ]
     whole
 }
 
 @test "SIGTERM: the purpose at work is finished, the others wait" {
     two_purposes
-    sed -i '0,/enroll: .*/s//enroll: "touch asked; sleep 2; issue"/' store.yaml
+    mkfifo go
+    sed -i '0,/enroll: .*/s//enroll: "touch asked; cat go >\&2; issue"/' store.yaml
     cert-renew -c store.yaml >out 2>err 3>&- &
-    until [ -e asked ]; do sleep 0.1; done
+    await test -e asked
     kill -TERM $!
-    rc=0
-    wait $! || rc=$?
-    [ "$rc" -eq 4 ] || { echo "$rc $(cat out err)" && false; }
+    let_go go
+    ended 4 $!
     [ "$(cat err)" = 'cert-renew: stopped by a signal' ]
     whole
     [ "$(ls store/purpose)" = tls ]
