@@ -9,6 +9,7 @@
 #include "lot.h"
 
 #define FIRST_PLACES 1024
+#define BAD_ROWS 20 /* warnings, then it gives up */
 
 struct place {
     uint64_t tag; /* the first octets of the hash */
@@ -67,9 +68,10 @@ static int read_all(struct intake_list *l)
 {
     struct csv_row row;
     int r, bad = 0;
-    while ((r = csv_next(l->csv, &row)) != 0)
-        if (r < 0 || !add(l, &row))
-            bad = 1;
+    while (bad < BAD_ROWS && (r = csv_next(l->csv, &row)) != 0)
+        bad += r < 0 || !add(l, &row);
+    if (bad == BAD_ROWS)
+        diag_warn("%s: and so on", csv_path(l->csv));
     if (l->n)
         qsort(l->v, l->n, sizeof *l->v, by_tag);
     return !bad;

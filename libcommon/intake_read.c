@@ -146,7 +146,9 @@ static int read_key(const struct intake *w, const struct intake_block *b, struct
     x509_key_hash(b->der, out->key);
     int named = b->device ? 1 : device_of_text(w, b->text, &id, why);
     const char *who = b->device ? b->device : (char *)id.d;
-    if (named < 0 && w->list) {
+    if (named < 0 && w->list && csv_changed(intake_list_csv(w->list))) {
+        named = WHY("the list changed while it was in use");
+    } else if (named < 0 && w->list) {
         who = intake_list_find(w->list, out->key);
         named = who ? 1 : -1;
     }

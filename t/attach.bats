@@ -226,6 +226,35 @@ answered() {
     said 'list.csv:3: key: not a SHA-256 in hexadecimal digits'
 }
 
+@test "a list that changes while it is in use says no more whose a key is" {
+    for id in D1 D2; do
+        openssl pkey -in "$LAB/keys/$id.key" -pubout >$id.pub
+        printf '%s,%s\n' SN-$id "$(openssl pkey -in "$LAB/keys/$id.key" -pubout -outform DER | sha256sum | cut -c1-64)"
+    done >rows
+    { echo serial,key && cat rows; } >list.csv
+    mkfifo in
+    lab_up --lot bare --list list.csv <in >up.pem 2>said &
+    exec 7>in
+    cat D1.pub >&7
+    await whole_block up.pem
+    # moved by an octet, what is read as the row of D2 would be of device "N-D2"
+    { echo serial,ke && cat rows; } >list.csv
+    cat D2.pub >&7
+    exec 7>&-
+    code=0
+    wait $! || code=$?
+    [ $code -eq 3 ]
+    grep -qx 'attach: stdin:[0-9]*: the list changed while it was in use' said
+    [ "$(sql 'select group_concat(device) from entry where kind = 4')" = SN-D1 ]
+}
+
+@test "a list of nothing but bad rows gives twenty warnings" {
+    { echo serial,key && seq 100; } >list.csv
+    run --separate-stderr -2 lab_up --lot bare --list list.csv <"$LAB/keys.pem"
+    [ "${#stderr_lines[@]}" = 21 ]
+    said 'list.csv: and so on'
+}
+
 @test "a device that gives only its public key is served" {
     lab_up --lot bare <"$LAB/keys.pem" | lab_middle | lab_down >certs.pem
     [ "$(blocks CERTIFICATE certs.pem)" -eq 2 ]
