@@ -34,7 +34,6 @@ static void rate(struct buf *out, const char *what, int64_t n, double took)
 
 struct result {
     struct audit_tally t;
-    int chained; /* the chains are whole */
     int64_t covered, time;
     double links, messages; /* seconds */
 };
@@ -79,23 +78,21 @@ static enum status heads(struct unit *u, const char *file, int64_t last, struct 
 
 enum status audit_verify(struct unit *u, const char *file, int bar)
 {
-    struct result r = {.chained = 0};
-    int64_t last = 0;
+    struct result r = {.covered = 0};
+    struct ledger_verified v;
     double from = seconds();
     if (bar)
         progress_start("hash links");
-    r.chained = ledger_verify(u->ledger, count, &r.t, &last);
+    ledger_verify(u->ledger, count, &r.t, &v);
     progress_end();
     r.links = seconds() - from;
-    r.t.problems += !r.chained;
-    if (!r.chained)
-        last = INT64_MAX; /* what comes behind the break is looked at too */
-    enum status st = u->path ? heads(u, file, last, &r) : ST_OK;
+    r.t.problems = v.problems + ledger_tables_wrong(u->ledger);
+    enum status st = u->path ? heads(u, file, v.last, &r) : ST_OK;
     from = seconds();
     if (bar)
         progress_start("messages and certificates");
     if (st == ST_OK)
-        st = audit_entries(u, last, &r.t);
+        st = audit_entries(u, v.last, &r.t);
     progress_end();
     r.messages = seconds() - from;
     if (st != ST_OK)

@@ -159,9 +159,16 @@ enum status ledger_run_state(struct ledger *l, struct span run, struct ledger_ru
 enum status ledger_unanswered(struct ledger *l, struct span run, ledger_each *each, void *arg);
 /* The LEDGER_SENT entries that have at least one such device. */
 enum status ledger_unanswered_messages(struct ledger *l, ledger_each *each, void *arg);
-/* Recomputes every chain, and what was derived from the entries (indexes, quotas). `each`, if not NULL, is called for
- * every entry whose link is good. 1: whole; 0 after a warning that names the entry. */
-int ledger_verify(struct ledger *l, ledger_each *each, void *arg, int64_t *entries);
+/* Whether the tables are those that a unit makes, and agree with their indexes, as far as the store can tell: how much
+ * is wrong, a warning for each. */
+int64_t ledger_tables_wrong(struct ledger *l);
+/* Recomputes every chain and, where they are whole, what was derived from the entries (indexes, quotas). `each`, if
+ * not NULL, is called for every entry that is in its place. 1: whole; 0 after a warning for each thing that is wrong
+ * and the entry it is found at, the first hundred of them. */
+struct ledger_verified {
+    int64_t last, problems; /* last: the newest entry; INT64_MAX: it was not reached */
+};
+int ledger_verify(struct ledger *l, ledger_each *each, void *arg, struct ledger_verified *out);
 
 /* Where the chains stand, for a signed head. Inside a transaction of its own: all that is committed. */
 struct ledger_link {

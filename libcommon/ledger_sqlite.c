@@ -85,6 +85,8 @@ static int64_t get_int(const struct ledger_stmt *st, int at)
 static struct span get_span(const struct ledger_stmt *st, int at)
 {
     const void *p = sqlite3_column_blob(st->own, at);
+    if (!p && sqlite3_column_type(st->own, at) != SQLITE_NULL)
+        return (struct span){(const unsigned char *)"", 0};
     return (struct span){p, p ? (size_t)sqlite3_column_bytes(st->own, at) : 0};
 }
 
@@ -250,6 +252,7 @@ const struct ledger_store ledger_sqlite = {.open = ledger_sqlite_open,
                                            .offer = offer,
                                            .freeze = freeze,
                                            .thaw = thaw,
+                                           .tables_wrong = ledger_sqlite_wrong,
                                            .sum_marks = ledger_seen_sum,
                                            .marks_fit = ledger_seen_fits,
                                            .prepare = prepare,

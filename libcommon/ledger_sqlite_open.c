@@ -152,6 +152,12 @@ static enum status upgrade(struct ledger *l)
     return ST_OK;
 }
 
+int ledger_sqlite_tables(sqlite3 *db, int64_t format)
+{
+    return sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+           (format < 2 || sqlite3_exec(db, format2, NULL, NULL, NULL) == SQLITE_OK);
+}
+
 static int fill(struct ledger *l, sqlite3 *db)
 {
     sqlite3_stmt *st = NULL;
@@ -159,8 +165,7 @@ static int fill(struct ledger *l, sqlite3 *db)
         "INSERT INTO meta VALUES ('unit', ?1), ('format', " NUMBER(LEDGER_FORMAT) ")";
     int ok = sqlite3_exec(db, "PRAGMA page_size = 8192; PRAGMA synchronous = FULL; BEGIN;", NULL,
                           NULL, NULL) == SQLITE_OK &&
-             sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK &&
-             sqlite3_exec(db, format2, NULL, NULL, NULL) == SQLITE_OK &&
+             ledger_sqlite_tables(db, LEDGER_FORMAT) &&
              sqlite3_prepare_v2(db, meta, -1, &st, NULL) == SQLITE_OK &&
              sqlite3_bind_text(st, 1, l->unit, -1, SQLITE_STATIC) == SQLITE_OK &&
              sqlite3_step(st) == SQLITE_DONE && sqlite3_reset(st) == SQLITE_OK &&

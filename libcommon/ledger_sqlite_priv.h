@@ -16,6 +16,10 @@ struct ledger_lite {
 };
 
 enum status ledger_sqlite_open(struct ledger *l);
+/* Makes the tables, indexes and triggers of a format. */
+int ledger_sqlite_tables(sqlite3 *db, int64_t format);
+/* How much is wrong with them, a warning for each. */
+int64_t ledger_sqlite_wrong(struct ledger *l);
 /* Warns what SQLite failed at; the status that goes with it. */
 enum status ledger_sqlite_failed(const struct ledger *l, sqlite3 *db);
 

@@ -1,25 +1,61 @@
 #include "ledger_priv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "diag.h"
 
+#define PROBLEMS 100 /* shown */
+
 /* The chains as far as they were recomputed, by writer: ids count from 1 without a gap. */
 struct chains {
+    struct ledger *l;
     struct ledger_chain *v;
     int64_t n;
+    uint64_t missing; /* entries of which it is not known whose they were */
     struct ledger_sums sums;
+    struct ledger_verified *out;
 };
 
-static int bad_entry(struct ledger *l, int64_t id, const char *why)
+static int is_shown(struct chains *c)
 {
-    return diag_warn("%s: entry %lld: %s", l->path, (long long)id, why);
+    if (++c->out->problems == PROBLEMS + 1)
+        diag_warn("%s: what else is wrong with the chains is not shown", c->l->path);
+    return c->out->problems <= PROBLEMS;
 }
 
-static int start_chains(struct ledger *l, struct chains *c)
+static void problem(struct chains *c, int64_t id, const char *why)
 {
-    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_WRITERS);
+    if (is_shown(c))
+        diag_warn("%s: entry %lld: %s", c->l->path, (long long)id, why);
+}
+
+/* The hash of a text ends at a NUL, that of a number is of 32 bits, and nothing is hashed as
+ * nothing: SQL would see the rest, and find the entry no more. */
+static int same_length(const struct ledger_stmt *st, int at, const char *text)
+{
+    return ledger_span(st, at).n == (text ? strlen(text) : 0);
+}
+
+static int is_none(struct span s)
+{
+    return s.n || !s.p;
+}
+
+static int is_exact(const struct ledger_stmt *st, const struct ledger_entry *e)
+{
+    return ledger_int(st, 2) == (int64_t)e->kind && ledger_int(st, 5) == (int64_t)e->part &&
+           same_length(st, 6, e->unit) && same_length(st, 7, e->owner) &&
+           same_length(st, 8, e->lot) && same_length(st, 9, e->profile) &&
+           same_length(st, 10, e->device) && same_length(st, 16, e->note) && is_none(e->tid) &&
+           is_none(e->run) && is_none(e->key) && is_none(e->serial) && is_none(e->digest_in) &&
+           is_none(e->digest_out) && is_none(e->data);
+}
+
+static int start_chains(struct chains *c)
+{
+    struct ledger_stmt *st = ledger_sql(c->l, LEDGER_SQL_WRITERS);
     int row = 0, ok = st != NULL;
     while (ok && (row = ledger_step(st)) > 0) {
         struct ledger_writer w = {
@@ -30,64 +66,119 @@ static int start_chains(struct ledger *l, struct chains *c)
             .opened = ledger_int(st, 4),
         };
         if (w.id != c->n + 1)
-            ok = diag_warn("%s: writer %lld is missing", l->path, (long long)(c->n + 1));
-        if (ok && (c->n & (c->n - 1)) == 0)
-            c->v = alloc_grow(c->v, c->n ? (size_t)c->n * 2 : 1, sizeof *c->v);
+            ok = diag_warn("%s: writer %lld is missing", c->l->path, (long long)(c->n + 1));
+        else if (!same_length(st, 2, w.unit) || !same_length(st, 3, w.program))
+            ok = diag_warn("%s: writer %lld: a name with a NUL in it", c->l->path, (long long)w.id);
         if (!ok)
             break;
+        if ((c->n & (c->n - 1)) == 0)
+            c->v = alloc_grow(c->v, c->n ? (size_t)c->n * 2 : 1, sizeof *c->v);
         c->v[c->n] = (struct ledger_chain){.writer = w.id};
-        ledger_hash_writer(l, &w, c->v[c->n++].head);
+        ledger_hash_writer(c->l, &w, c->v[c->n++].head);
     }
     ledger_reset(st);
     return ok && row == 0;
 }
 
-static int check_link(struct ledger *l, struct ledger_stmt *st, struct chains *c, int64_t id,
-                      ledger_each *each, void *arg)
+/* What is wrong with an entry; the next one of its chain is judged by the hash that is recorded for
+ * this one, so that each is named for itself. */
+static const char *link_wrong(struct chains *c, const struct ledger_stmt *st,
+                              const struct ledger_entry *e)
 {
-    struct ledger_entry e;
-    ledger_read_row(st, &e);
     int64_t writer = ledger_int(st, LEDGER_COLUMN_COUNT);
     int64_t n = ledger_int(st, LEDGER_COLUMN_COUNT + 1);
-    if (e.id != id)
-        return bad_entry(l, id, "missing");
+    struct span hash = ledger_span(st, LEDGER_COLUMN_COUNT + 2);
+    unsigned char link[LEDGER_HASH];
     if (writer < 1 || writer > c->n)
-        return bad_entry(l, id, "its writer is missing");
+        return "its writer is missing";
+    if (hash.n != LEDGER_HASH)
+        return "it has no hash";
     struct ledger_chain *chain = &c->v[writer - 1];
-    if (n != ++chain->n)
-        return bad_entry(l, id, "its number in the chain is wrong");
-    ledger_hash_entry(l, chain->head, n, &e, chain->head);
-    if (!buf_same(ledger_span(st, LEDGER_COLUMN_COUNT + 2),
-                  (struct span){chain->head, LEDGER_HASH}))
-        return bad_entry(l, id, "its hash does not fit the chain");
-    ledger_sum_entry(l, &c->sums, &e);
-    return !each || each(&e, arg);
+    uint64_t gap = (uint64_t)n - (uint64_t)chain->n - 1;
+    if (!gap)
+        ledger_hash_entry(c->l, chain->head, n, e, link);
+    chain->n = n;
+    memcpy(chain->head, hash.p, LEDGER_HASH);
+    if (gap > c->missing)
+        return "its number in the chain is wrong";
+    c->missing -= gap; /* what stood ahead of it is not known: it is taken as it is */
+    if (!gap && memcmp(link, hash.p, LEDGER_HASH))
+        return "its hash does not fit the chain";
+    return is_exact(st, e) ? NULL : "a field of it holds more than its hash covers";
 }
 
-static int check_all(struct ledger *l, struct chains *c, ledger_each *each, void *arg, int64_t *n)
+static void check_place(struct chains *c, int64_t id)
 {
-    struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_ALL);
-    int row = 0, ok = st != NULL;
-    while (ok && (row = ledger_step(st)) > 0) {
-        ok = check_link(l, st, c, *n + 1, each, arg);
-        *n += ok;
+    if (id <= c->out->last) {
+        problem(c, id, "out of its order");
+        return;
+    }
+    int64_t next = c->out->last + 1;
+    if (id - next == 1)
+        problem(c, next, "missing");
+    else if (id > next && is_shown(c))
+        diag_warn("%s: entries %lld to %lld: missing", c->l->path, (long long)next,
+                  (long long)id - 1);
+    c->missing += (uint64_t)id - (uint64_t)next;
+    c->out->last = id;
+}
+
+static int check_all(struct chains *c, ledger_each *each, void *arg)
+{
+    struct ledger_stmt *st = ledger_sql(c->l, LEDGER_SQL_ALL);
+    int row = st ? 0 : -1;
+    while (st && (row = ledger_step(st)) > 0) {
+        struct ledger_entry e;
+        ledger_read_row(st, &e);
+        check_place(c, e.id);
+        const char *why = link_wrong(c, st, &e);
+        if (why) {
+            problem(c, e.id, why);
+            continue;
+        }
+        ledger_sum_entry(c->l, &c->sums, &e);
+        if (each)
+            each(&e, arg);
     }
     ledger_reset(st);
-    return ok && row == 0;
+    return row == 0;
 }
 
-int ledger_verify(struct ledger *l, ledger_each *each, void *arg, int64_t *entries)
+/* A writer enters itself together with its first entry. */
+static void check_writers(struct chains *c)
 {
-    struct chains c = {0};
-    int64_t n = 0;
-    /* Others go on writing. */
-    if (l->store->freeze(l) != ST_OK)
+    for (int64_t i = 0; i < c->n; i++)
+        if (!c->v[i].n && is_shown(c))
+            diag_warn("%s: writer %lld: it wrote no entry", c->l->path, (long long)c->v[i].writer);
+}
+
+static int verify(struct chains *c, ledger_each *each, void *arg)
+{
+    if (!ledger_sums_start(&c->sums) || !start_chains(c) || !check_all(c, each, arg)) {
+        c->out->last = INT64_MAX;
         return 0;
-    int ok = ledger_sums_start(&c.sums) && start_chains(l, &c) && check_all(l, &c, each, arg, &n) &&
-             ledger_sums_fit(l, &c.sums);
+    }
+    check_writers(c);
+    return !c->out->problems && ledger_sums_fit(c->l, &c->sums);
+}
+
+int ledger_verify(struct ledger *l, ledger_each *each, void *arg, struct ledger_verified *out)
+{
+    struct chains c = {.l = l, .out = out};
+    *out = (struct ledger_verified){0};
+    /* Others go on writing. */
+    if (l->store->freeze(l) != ST_OK) {
+        *out = (struct ledger_verified){INT64_MAX, 1};
+        return 0;
+    }
+    int ok = verify(&c, each, arg);
     l->store->thaw(l);
     free(c.v);
-    if (entries)
-        *entries = n;
+    out->problems += !ok && !out->problems;
     return ok;
+}
+
+int64_t ledger_tables_wrong(struct ledger *l)
+{
+    return l->store->tables_wrong ? l->store->tables_wrong(l) : 0;
 }

@@ -211,6 +211,75 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     found verify-unit '*: entry 1: *'
 }
 
+@test "each of several entries that were altered or removed is named for itself" {
+    edit ca-sign 'UPDATE entry SET status = 7 WHERE id IN (2, 5); DELETE FROM entry WHERE id IN (8, 9)'
+    found ca-sign '*: entry 2: its hash does not fit the chain'
+    found ca-sign '*: entry 5: its hash does not fit the chain'
+    found ca-sign '*: entries 8 to 9: missing'
+    [ "$(grep -c 'does not fit the chain$' <<<"$stderr")" -eq 2 ]
+}
+
+# A database finds no entry of kind 4294967315 that looks for revocations.
+@test "what a hash does not cover of a field is not there: octets behind a NUL, bits above the 32nd, nothing twice" {
+    local change
+    for change in 'kind = kind + 4294967296' 'part = part + 4294967296' "lot = lot || char(0) || 'x'" \
+        "owner = owner || char(0)" "unit = unit || char(0) || '2'" "run = x''" "digest_in = x''"; do
+        line_restore two
+        edit ca-sign "UPDATE entry SET $change WHERE id = 2"
+        found ca-sign '*: entry 2: a field of it holds more than its hash covers'
+    done
+    line_restore two
+    sql ca-sign "DROP TRIGGER writer_update; UPDATE writer SET program = program || char(0) WHERE id = 1"
+    found ca-sign '*: writer 1: a name with a NUL in it'
+}
+
+@test "a writer that wrote nothing was put in" {
+    sql verify-unit "INSERT INTO writer SELECT max(id) + 1, randomblob(16), unit, program, opened FROM writer"
+    found verify-unit "*: writer $(sql verify-unit 'select max(id) from writer'): it wrote no entry"
+}
+
+# --- what is found in the tables themselves ---
+
+# emptied INDEX COLUMN CONDITION: it says that it is what it was, and holds nothing
+emptied() {
+    local was
+    was=$(sql ca-sign "SELECT sql FROM sqlite_master WHERE name = '$1'")
+    sqlite3 "$LINE/var/ca-sign.db" ".dbconfig defensive off" "DROP INDEX $1; CREATE INDEX $1 ON entry ($2) WHERE kind = 99" \
+        "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = '$was' WHERE name = '$1'" >/dev/null
+}
+
+@test "an index that does not hold an entry is found: by it a revocation would not be" {
+    local id
+    command ca-revoke -c "$LINE/etc/ca-sign.yaml" --device T3 --reason keyCompromise --why lost --count 1
+    whole ca-sign
+    id=$(sql ca-sign 'select id from entry where kind = 19')
+    emptied entry_revoked serial
+    [ "$(audit ca-sign --list --status revoked | wc -l)" -eq 1 ]
+    found ca-sign "*: its tables and indexes disagree: row $id missing from index entry_revoked"
+}
+
+@test "a table, view, index or trigger that a unit does not make is found, and one that is missing" {
+    local change
+    while read -r change; do
+        line_restore two
+        sql ca-sign "${change#*=}"
+        found ca-sign "*: its ${change%%=*}"
+    done <<'END'
+trigger "entry_delete" is missing=DROP TRIGGER entry_delete
+index "entry_rare" is missing=DROP INDEX entry_rare
+trigger "more" is none that a unit makes=CREATE TRIGGER more AFTER INSERT ON entry BEGIN DELETE FROM fresh; END
+view "entry" is not as a unit makes it=ALTER TABLE entry RENAME TO kept; CREATE VIEW entry AS SELECT * FROM kept
+trigger "entry_counted" is not as a unit makes it=DROP TRIGGER entry_counted; CREATE TRIGGER entry_counted AFTER INSERT ON entry BEGIN SELECT 1; END
+table "quota" is none that a unit makes=PRAGMA user_version = 1
+table meta was altered: format=UPDATE meta SET value = 1 WHERE name = 'format'
+table meta was altered: more=INSERT INTO meta VALUES ('more', 'x')
+table meta was altered: unit=UPDATE meta SET value = value || char(0) || 'x' WHERE name = 'unit'
+END
+    line_restore two
+    sql ca-sign ANALYZE
+    whole ca-sign
+}
+
 # --- what is found by the heads, all hashes being computed anew ---
 
 # covers UNIT N: "A to B", what the N-th head covers

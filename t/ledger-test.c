@@ -313,10 +313,10 @@ static void messages(void)
 
 static void verify(void)
 {
-    int64_t n = 0;
-    if (!ledger_verify(ledger, NULL, NULL, &n))
+    struct ledger_verified v;
+    if (!ledger_verify(ledger, NULL, NULL, &v) || ledger_tables_wrong(ledger))
         exit(ST_INPUT);
-    printf("%lld\n", (long long)n);
+    printf("%lld\n", (long long)v.last);
 }
 
 /* hold SECONDS: keeps others from writing. */

@@ -69,6 +69,7 @@ for i, row in enumerate(db.execute("SELECT * FROM entry ORDER BY id").fetchall()
     db.execute("UPDATE entry SET id = ?, n = ?, hash = ? WHERE id = ?", (i, head[1], head[0], old))
     db.execute("UPDATE fresh SET entry = ? WHERE entry = ?", (i, old))
 db.execute("DELETE FROM fresh WHERE entry NOT IN (SELECT id FROM entry WHERE kind = 12)")
+db.execute("DELETE FROM writer WHERE id > (SELECT max(writer) FROM entry)")
 db.execute("DELETE FROM quota")
 db.execute("INSERT INTO quota SELECT ifnull(owner, ''), ifnull(lot, ''), count(*) FROM entry WHERE kind = 14 GROUP BY 1, 2")
 for t in triggers:
