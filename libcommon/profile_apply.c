@@ -66,13 +66,25 @@ static int make_subject(const struct profile *p, const struct profile_asked *a,
     return 1;
 }
 
+int profile_path_length(const struct x509_cert *ca)
+{
+    struct x509_ext e;
+    struct span seq, len;
+    if (x509_ext_get(ca->extensions, "2.5.29.19", &e) != 1 ||
+        !x509_take(&e.value, 0x30, NULL, &seq) || !x509_take(&seq, 0x01, NULL, NULL))
+        return PROFILE_NO_CA;
+    if (!x509_take(&seq, 0x02, NULL, &len))
+        return PROFILE_NO_LIMIT;
+    return len.n == 1 ? len.p[0] : 127;
+}
+
 /* The issuer's certificate must be a CA's that is valid now, and allow a CA below it where one is
  * made. */
 static int check_issuer(const struct profile *p, const struct x509_cert *issuer, int64_t now,
                         struct profile_result *out)
 {
     struct x509_ext e;
-    struct span seq, len;
+    int most = profile_path_length(issuer);
     if (now < issuer->not_before || now > issuer->not_after)
         return REFUSE(FAIL_INTERNAL_CA, "the issuer's certificate is %s",
                       now < issuer->not_before ? "not valid yet" : "expired");
@@ -80,12 +92,10 @@ static int check_issuer(const struct profile *p, const struct x509_cert *issuer,
         !(profile_usage_bits(e.value) & KU_KEY_CERT_SIGN))
         return REFUSE(FAIL_INTERNAL_CA,
                       "the issuer's key usage does not allow it to sign certificates");
-    if (x509_ext_get(issuer->extensions, "2.5.29.19", &e) != 1 ||
-        !x509_take(&e.value, 0x30, NULL, &seq) || !x509_take(&seq, 0x01, NULL, NULL))
+    if (most == PROFILE_NO_CA)
         return REFUSE(FAIL_INTERNAL_CA, "the issuer's certificate is not a CA's");
-    if (p->t.basic != BASIC_CA || !x509_take(&seq, 0x02, NULL, &len))
+    if (p->t.basic != BASIC_CA || most == PROFILE_NO_LIMIT)
         return 1;
-    int most = len.n == 1 ? len.p[0] : 127;
     if (!most || (p->t.path_length < 0 || p->t.path_length >= most))
         return REFUSE(FAIL_INTERNAL_CA,
                       "the issuer's pathLenConstraint %d does not allow this CA below it", most);

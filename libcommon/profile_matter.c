@@ -144,6 +144,7 @@ static int check_issuer(int m, const struct x509_cert *issuer, struct profile_re
 {
     struct x509_key_info key;
     int is_root = buf_same(issuer->issuer, issuer->subject);
+    int length = profile_path_length(issuer);
     if (m == MATTER_PAA)
         return REFUSE(FAIL_INTERNAL_CA, "a PAA signs itself, and has no issuer");
     if (!x509_key_info(issuer->spki, &key) || strcmp(key.name, "P-256"))
@@ -152,6 +153,9 @@ static int check_issuer(int m, const struct x509_cert *issuer, struct profile_re
     if (is_root != (m == MATTER_PAI))
         return REFUSE(FAIL_INTERNAL_CA, "a %s is issued by a %s, and this issuer %s", names[m],
                       issuers[m], is_root ? "signed itself" : "did not sign itself");
+    if (m == MATTER_DAC ? length != 0 : length != 1 && length != PROFILE_NO_LIMIT)
+        return REFUSE(FAIL_INTERNAL_CA, "the issuer is no %s: its path length is not %s",
+                      issuers[m], m == MATTER_DAC ? "0" : "1 or absent");
     return 1;
 }
 

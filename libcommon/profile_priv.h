@@ -125,6 +125,9 @@ int profile_matter_check(const struct profile *p, const struct x509_cert *issuer
 /* Whether the certificate to be is short enough, as far as `matter:` asks for it. */
 int profile_matter_fits(const struct profile *p, const struct x509_tbs *tbs,
                         struct profile_result *out);
+/* The pathLenConstraint of a CA's certificate. */
+int profile_path_length(const struct x509_cert *ca);
+enum { PROFILE_NO_LIMIT = -1, PROFILE_NO_CA = -2 };
 /* Whether the profile has a word on extensions of this OID. */
 int profile_gives(const struct profile *p, struct span oid);
 /* The name of an extension for people, appended. */

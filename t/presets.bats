@@ -179,8 +179,9 @@ TABLE
 
 # A PAI as openssl makes it of these lines of a distinguished name: pai.pem
 foreign_pai() { # LINE...
+    local length=${LENGTH-,pathlen:0}
     printf '%s\n' 'oid_section = o' '[o]' "VID = $VID" "PID = $PID" '[req]' 'distinguished_name = d' \
-        'string_mask = utf8only' 'prompt = no' '[x]' 'basicConstraints = critical, CA:TRUE, pathlen:0' \
+        'string_mask = utf8only' 'prompt = no' '[x]' "basicConstraints = critical, CA:TRUE$length" \
         'keyUsage = critical, keyCertSign, cRLSign' 'subjectKeyIdentifier = hash' '[d]' "$@" >pai.cnf
     openssl req -new -config pai.cnf -key "$F/pai.key" -out pai.csr &&
         openssl x509 -req -in pai.csr -CA "$F/free.pem" -CAkey "$F/free.key" -days 99 -extfile pai.cnf -extensions x \
@@ -213,6 +214,21 @@ TABLE
     csr-make -k "$F/dac.key" -s 'CN=d,VID=FFF1,PID=00B1' >r.csr
     run -1 profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
     [ "$output" = 'profile-test: refused 11: the issuer is no PAI: its subject has no VID' ]
+}
+
+@test "an issuer whose path length is not that of a PAI or PAA issues no DAC or PAI" {
+    local length
+    for length in '' ,pathlen:1; do
+        LENGTH=$length foreign_pai 'CN = PAI' VID=FFF1
+        csr-make -k "$F/dac.key" -s 'CN=d,VID=FFF1,PID=00B1' >r.csr
+        run -1 profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
+        [ "$output" = 'profile-test: refused 11: the issuer is no PAI: its path length is not 0' ]
+    done
+    printf '%s\n' 'profiles:' '  - {name: x, preset: root, path-length: 2, keys: [P-256]}' >p.yaml
+    csr-make -k "$F/paa.key" -s CN=Root | profile-test -c p.yaml -p x -k "$F/paa.key" >root.pem
+    csr-make -k "$F/dac.key" -s 'CN=i,VID=FFF1' >r.csr
+    run -1 profile-test -p matter-pai -k "$F/paa.key" -i root.pem <r.csr
+    [ "$output" = 'profile-test: refused 11: the issuer is no PAA: its path length is not 1 or absent' ]
 }
 
 @test "a certificate that could have more than the 600 octets of section 6.1.3 is refused, and one of 600 is not" {
