@@ -482,7 +482,7 @@ old() {
     ledger issue a 200 > /dev/null
     sqlite3 l.db 'DROP TRIGGER entry_counted; DROP TABLE quota; DROP INDEX entry_tid;
         DROP INDEX entry_rare; DROP INDEX entry_revoked; DROP INDEX entry_allowed;
-        DROP INDEX entry_link; CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;
+        DROP INDEX entry_link; DROP INDEX entry_held; DROP INDEX entry_asked; CREATE INDEX entry_tid ON entry (tid, kind, part) WHERE kind IS NOT 12;
         UPDATE meta SET value = 1 WHERE name = "format"; PRAGMA user_version = 1'
 }
 
