@@ -99,8 +99,8 @@ int lots_open_list(struct lots *ls, const struct lot *l)
 int lots_try_list(const struct lots *ls, const struct lot *l, size_t *n)
 {
     struct lot_list *list = open_list(lot_entry(ls, l));
-    int ok = list != NULL;
-    *n = ok ? lot_list_count(list) : 0;
+    int ok = list && lot_templates_work(l, l->devices);
+    *n = list ? lot_list_count(list) : 0;
     lot_list_free(list);
     return ok;
 }

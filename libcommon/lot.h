@@ -39,8 +39,8 @@ int lots_check(struct lots *ls);
 /* Opens the lot's list now (a bad row is named by its line). 1, or 0 after a warning, which is not
  * repeated when it is asked for again. */
 int lots_open_list(struct lots *ls, const struct lot *l);
-/* Reads the lot's list (it has one) to its end and forgets it: 1 and the number of devices, or 0
- * after a warning. */
+/* Reads the lot's list (it has one) to its end, makes the names of each device, and forgets it all:
+ * the number of devices, and 1, or 0 after a warning. */
 int lots_try_list(const struct lots *ls, const struct lot *l, size_t *n);
 
 /* Looks the device up: 1 and *row (fields borrowed until the next call) if it is listed; 0 if not;

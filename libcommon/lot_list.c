@@ -10,7 +10,6 @@
 #define OFFSET_OCTETS 5 /* a list of up to 1 TiB */
 #define OFFSET_LIMIT ((int64_t)1 << 40)
 #define ESTIMATE_MAX ((size_t)1 << 22) /* rows: what an estimate may ask memory for */
-#define BAD_ROWS 20                    /* warnings, then it gives up */
 
 /* Open addressing; a slot is a tag, 0 when free, and where the row is in the file: 9 octets, so
  * that a device costs some 12. The place follows from the tag alone, so that a table can grow
@@ -153,9 +152,9 @@ static int read_all(struct lot_list *t)
 {
     struct csv_row row;
     int r, bad = 0;
-    while (bad < BAD_ROWS && (r = csv_next(t->csv, &row)) != 0)
+    while (bad < LOT_BAD_ROWS && (r = csv_next(t->csv, &row)) != 0)
         bad += r < 0 || !add(t, &row);
-    if (bad == BAD_ROWS)
+    if (bad == LOT_BAD_ROWS)
         diag_warn("%s: and so on", csv_path(t->csv));
     if (!bad && csv_changed(t->csv))
         return diag_warn("%s: the list changed while it was read", csv_path(t->csv));

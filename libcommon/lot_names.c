@@ -167,6 +167,30 @@ static int make_names(const struct lot *l, const struct csv_row *row, struct buf
     return 1;
 }
 
+int lot_templates_work(const struct lot *l, const char *path)
+{
+    struct csv *csv = csv_open(path);
+    struct csv_row row;
+    struct buf subject = {0}, san = {0};
+    char why[LOT_WHY];
+    int r, bad = !csv;
+    while (csv && bad < LOT_BAD_ROWS && (r = csv_next(csv, &row)) != 0) {
+        buf_reset(&subject);
+        buf_reset(&san);
+        if (r > 0 && make_names(l, &row, &subject, &san, why))
+            continue;
+        if (r > 0)
+            diag_warn("%s:%lu: %s", path, row.line, why);
+        bad++;
+    }
+    if (bad == LOT_BAD_ROWS)
+        diag_warn("%s: and so on", path);
+    buf_free(&subject);
+    buf_free(&san);
+    csv_close(csv);
+    return !bad;
+}
+
 int lots_names(struct lots *ls, const struct lot *l, const char *device, const struct csv_row *row,
                struct buf *subject, struct buf *san, char why[LOT_WHY])
 {

@@ -9,6 +9,7 @@
 #define LOT_PATTERN 200 /* octets of a pattern */
 #define LOT_SAN 16      /* names of a lot's template, forms of an owner */
 #define LOT_FIXED 16    /* attributes that an owner's subjects must have */
+#define LOT_BAD_ROWS 20 /* warnings about a list, then it gives up */
 
 /* --- lot_list.c: the index over a device list --- */
 
@@ -69,5 +70,7 @@ void lot_owner_free(struct lot_owner *o);
 int lot_templates_read(struct lots *ls, const struct cfg_node *node, const struct lot *l);
 /* Whether they name columns of this list. 0 after a warning. */
 int lot_templates_fit(const struct lot *l, const struct csv *csv);
+/* Whether they make the names of every device of this list. 0 after a warning for each whose names they do not. */
+int lot_templates_work(const struct lot *l, const char *path);
 
 #endif

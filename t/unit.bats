@@ -150,6 +150,16 @@ lot: L9, owner abc, profile idevid
 unit-test: lot L7: its device list cannot be used' ]
     [[ $output = *'lot: L7, owner acme, profile idevid
 lot: L8,'* ]]
+    # names that a device cannot have are found here, not when it comes
+    sed -i '4s/.*/S3,c/; 3s/,b/,/' d.csv
+    sed -i 's/devices: d.csv/&, subject: "serialNumber={serial},C={model}"/' lots.yaml
+    run -2 --separate-stderr unit-test verify-unit v.yaml
+    [ "$stderr" = 'unit-test: d.csv:2: subject: C is not a country code of two letters
+unit-test: d.csv:3: the column "model" is empty
+unit-test: d.csv:4: subject: C is not a country code of two letters' ]
+    printf '%s\n' serial,model S1,JP S2,DE >d.csv
+    run -0 --separate-stderr unit-test verify-unit v.yaml
+    [[ $output = *', 2 devices of d.csv'* ]]
     # who does not look devices up needs no list
     ca_yaml | sed '/attach: a2/d' >c.yaml
     run -0 unit-test ca-sign c.yaml
