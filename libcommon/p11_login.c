@@ -286,7 +286,7 @@ enum status p11_open(const struct p11_uri *u, int flags, struct p11_token **out)
     t->write |= more;
     if ((!t->open || t->gen != m->gen || (more && p11_session(t) != CKR_OK)) &&
         p11_login(t, &ft) != ST_OK) {
-        if (!t->refs)
+        if (!t->refs && !t->no_pin) /* which is remembered, so that it is not tried again */
             drop(t);
         return p11_fault_print(&ft, NULL);
     }

@@ -33,9 +33,13 @@ enum status p11key_generate(const char *uri, const char *base, enum p11key_type 
  * not a certificate; ST_USAGE: the URI; ST_TEMP: the token failed. */
 enum status p11key_put_certificate(const char *uri, const char *base, const void *der, size_t n);
 
-/* Destroys the key pair whose public key is `spki` (DER), and the certificates of its CKA_ID. What
- * is not there is no error. ST_INPUT: not a key; ST_USAGE: the URI; ST_TEMP: the token failed. */
+/* Destroys the key pair whose public key is `spki` (DER), and its certificates beside it; other
+ * keys of the same CKA_ID or label stay, and theirs. What is not there is no error. ST_INPUT: not a
+ * key; ST_USAGE: the URI, or which private key it is cannot be told from others; ST_TEMP: the token
+ * failed. */
 enum status p11key_destroy(const char *uri, const char *base, const void *spki, size_t n);
+/* Destroys this certificate (DER) alone, wherever it is in the token. Errors as p11key_destroy. */
+enum status p11key_drop_certificate(const char *uri, const char *base, const void *der, size_t n);
 
 /* How many certificates (CKO_CERTIFICATE) the token holds, at most 10,000 are counted. ST_USAGE:
  * the URI; ST_TEMP: the token failed. */

@@ -10,7 +10,6 @@
 
 #define CERT_MAX 65536
 #define OLDER_MAX 16 /* certificates of one CKA_ID */
-#define KEYS_MAX 4096
 #define COUNT_MAX 10000
 
 struct place {
@@ -55,13 +54,11 @@ static CK_RV find_pair(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
 {
     struct place *p = arg;
     CK_OBJECT_CLASS cls = CKO_PUBLIC_KEY;
-    CK_KEY_TYPE type = EVP_PKEY_is_a(p->pub, "RSA")  ? CKK_RSA
-                       : EVP_PKEY_is_a(p->pub, "EC") ? CKK_EC
-                                                     : CKK_EC_EDWARDS;
+    CK_KEY_TYPE type = p11key_type_of(p->pub);
     const CK_ATTRIBUTE *label = p11_uri_attribute(p->u, CKA_LABEL);
     const CK_ATTRIBUTE *id = p11_uri_attribute(p->u, CKA_ID);
     CK_ATTRIBUTE t[4] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_KEY_TYPE, &type, sizeof type}};
-    CK_OBJECT_HANDLE *o = calloc(KEYS_MAX, sizeof *o);
+    CK_OBJECT_HANDLE *o = calloc(P11KEY_MOST, sizeof *o);
     CK_ULONG n = 0, k = 2;
     if (!o)
         return CKR_HOST_MEMORY;
@@ -70,7 +67,7 @@ static CK_RV find_pair(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
     if (id)
         t[k++] = *id;
     p->found = 0;
-    CK_RV rv = p11_find(f, s, t, k, o, KEYS_MAX, &n);
+    CK_RV rv = p11_find(f, s, t, k, o, P11KEY_MOST, &n);
     for (CK_ULONG i = 0; i < n && rv == CKR_OK && !p->found; i++)
         if (same_key(f, s, o[i], p->pub))
             rv = pair(f, s, o[i], p);
@@ -184,51 +181,6 @@ enum status p11key_put_certificate(const char *uri, const char *base, const void
     buf_free(&p.label);
     EVP_PKEY_free(p.pub);
     X509_free(p.x);
-    p11_close(t);
-    p11_uri_free(u);
-    return st;
-}
-
-static CK_RV destroy(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
-{
-    /* The private key last: as long as it is there, a second try finds the rest. */
-    static const CK_OBJECT_CLASS classes[] = {CKO_CERTIFICATE, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY};
-    struct place *p = arg;
-    CK_RV rv = CKR_OK;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes && rv == CKR_OK; i++) {
-        CK_OBJECT_CLASS cls = classes[i];
-        CK_OBJECT_HANDLE o[OLDER_MAX];
-        CK_ULONG n = 0;
-        CK_ATTRIBUTE t[] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_ID, p->id.d, p->id.n}};
-        rv = p11_find(f, s, t, 2, o, OLDER_MAX, &n);
-        for (CK_ULONG k = 0; k < n && rv == CKR_OK; k++)
-            rv = f->C_DestroyObject(s, o[k]);
-    }
-    return rv;
-}
-
-enum status p11key_destroy(const char *uri, const char *base, const void *spki, size_t n)
-{
-    const unsigned char *at = spki;
-    struct place p = {.pub = d2i_PUBKEY(NULL, &at, (long)n)};
-    struct p11_uri *u = NULL;
-    struct p11_token *t = NULL;
-    enum status st = p11_uri_parse(uri, base, &u);
-    p.u = u;
-    if (st == ST_OK && !p.pub) {
-        ERR_clear_error();
-        st = ST_INPUT;
-        diag_warn("%s: not a public key to look for", p11_uri_name(u));
-    }
-    if (st == ST_OK)
-        st = p11_open(u, P11_WRITE, &t);
-    if (st == ST_OK)
-        st = p11_complain(t, "search for the key", p11_run(t, find_pair, &p));
-    if (st == ST_OK && p.found)
-        st = p11_complain(t, "deleting the key", p11_run(t, destroy, &p));
-    buf_free(&p.id);
-    buf_free(&p.label);
-    EVP_PKEY_free(p.pub);
     p11_close(t);
     p11_uri_free(u);
     return st;

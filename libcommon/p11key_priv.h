@@ -16,4 +16,9 @@ const unsigned char *p11key_point(const struct buf *b, size_t *n);
 CK_RV p11key_read_public(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o,
                          EVP_PKEY **out);
 
+/* The CKA_KEY_TYPE of such a key. */
+CK_KEY_TYPE p11key_type_of(const EVP_PKEY *pub);
+
+#define P11KEY_MOST 4096 /* keys of a token that are looked at */
+
 #endif

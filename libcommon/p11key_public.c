@@ -110,6 +110,11 @@ CK_RV p11key_read_public(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HAN
     return rv;
 }
 
+CK_KEY_TYPE p11key_type_of(const EVP_PKEY *pub)
+{
+    return EVP_PKEY_is_a(pub, "RSA") ? CKK_RSA : EVP_PKEY_is_a(pub, "EC") ? CKK_EC : CKK_EC_EDWARDS;
+}
+
 struct lookup {
     struct p11_object *key;
     EVP_PKEY *pub;

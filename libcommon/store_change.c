@@ -261,16 +261,17 @@ enum status store_deletable(struct store *s, const char *name)
     return st == ST_OK ? only_ours(s, name) : st;
 }
 
-/* A key that another certificate uses stays (renewed with the same key), and with it the objects of
- * its CKA_ID, among which is the newer certificate. */
+/* A key that another certificate uses stays: renewed with the same key. */
 static enum status token_delete(struct store *s, const char *name, const struct store_item *i)
 {
     unsigned char hash[X509_HASH];
     x509_key_hash(i->cert.spki, hash);
-    int shared = store_has_key(s, hash, i->key, name);
+    int shared = store_has_key(s, hash, name);
     if (shared < 0)
         return ST_TEMP;
-    return shared ? ST_OK : p11key_destroy(i->key, NULL, i->cert.spki.p, i->cert.spki.n);
+    enum status st = shared ? p11key_drop_certificate(i->key, NULL, i->der.d, i->der.n)
+                            : p11key_destroy(i->key, NULL, i->cert.spki.p, i->cert.spki.n);
+    return st == ST_OK || st == ST_TEMP ? st : ST_REFUSED;
 }
 
 enum status store_delete(struct store *s, const char *name, const char *why)

@@ -142,7 +142,7 @@ enum status store_enrolment_end(struct store *s, const char *purpose)
         return ST_OK;
     /* A key that no certificate of the store holds was never certified: it goes, too. */
     if (have > 0 && e.key_in_token && store_enrolment_key(&e, hash) &&
-        !store_has_key(s, hash, e.key, NULL) && csr_view(buf_span(&e.request), &csr, why))
+        !store_has_key(s, hash, NULL) && csr_view(buf_span(&e.request), &csr, why))
         st = p11key_destroy(e.key, NULL, csr.spki.p, csr.spki.n);
     if (st == ST_OK && !store_remove_folder(s, STORE_PENDING, purpose))
         st = store_failed(s, STORE_PENDING, purpose, NULL);

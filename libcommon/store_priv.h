@@ -79,9 +79,8 @@ int store_read_pem(const struct store *s, enum store_folder f, const char *name,
  * which certificate and why. 0 after a warning: nothing was added. */
 int store_record(const struct store *s, const char *what, const char *name,
                  const struct store_item *i, const char *why);
-/* Whether a certificate other than `but` has this key (x509_key_hash; where a certificate cannot be
- * read, its key.uri), or an enrolment has. -1 after a warning: not known. */
-int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *uri,
-                  const char *but);
+/* Whether a certificate other than `but` has this key (x509_key_hash; one that cannot be read, by
+ * its key in the token), or an enrolment has. -1 after a warning: not known. */
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but);
 
 #endif

@@ -13,6 +13,7 @@
 #include "alloc.h"
 #include "diag.h"
 #include "pem.h"
+#include "signer.h"
 
 #define TRIES 10
 
@@ -263,19 +264,29 @@ const struct store_purpose *store_find_purpose(const struct store_scan *sc, cons
     return NULL;
 }
 
-/* Of one whose certificate cannot be read it is asked whether it names the same object. */
-static int names_key(struct store *s, const char *name, const char *uri)
+/* Of one whose certificate cannot be read the token is asked. */
+static int token_key_is(struct store *s, const char *name, const unsigned char hash[X509_HASH])
 {
-    char *key = NULL;
-    int in_token = 0;
-    int have = store_read_key(s, STORE_CERT, name, &key, &in_token);
-    int same = have < 0 ? -1 : have && in_token && uri && !strcmp(key, uri);
-    free(key);
+    unsigned char other[X509_HASH];
+    struct signer *key = NULL;
+    struct span spki;
+    char *where = NULL;
+    int in_token = 0, same = store_read_key(s, STORE_CERT, name, &where, &in_token);
+    if (same > 0 && !in_token) {
+        same = 0;
+    } else if (same > 0 && signer_open(where, NULL, 0, &key) != ST_OK) {
+        same = -1;
+    } else if (same > 0) {
+        spki.p = signer_spki(key, &spki.n);
+        x509_key_hash(spki, other);
+        same = !memcmp(other, hash, X509_HASH);
+    }
+    signer_close(key);
+    free(where);
     return same;
 }
 
-int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *uri,
-                  const char *but)
+int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const char *but)
 {
     struct store_scan sc;
     unsigned char other[X509_HASH];
@@ -289,7 +300,7 @@ int store_has_key(struct store *s, const unsigned char hash[X509_HASH], const ch
         if (but && !strcmp(name, but)) {
             found = sc.certs[i].pending;
         } else if (sc.certs[i].bad || !store_read_cert(s, name, &der, &cert)) {
-            found = names_key(s, name, uri);
+            found = token_key_is(s, name, hash);
         } else {
             x509_key_hash(cert.spki, other);
             found = !memcmp(other, hash, X509_HASH);
