@@ -317,6 +317,19 @@ CTL=1.3.6.1.5.5.7.7
     done
 }
 
+@test "a lot is for the verify-unit that it names, by each unit's own file" {
+    local unit name why='lot "plain" is not known here, or not for attach "attach-1" and verify-unit "verify-unit-1" (failInfo badRequest)'
+    for unit in verify ra ca; do
+        line_restore empty
+        lots_of $unit '/name: plain,/s/verify-unit-1/verify-unit-9/'
+        case $unit in verify) name=verify-unit ;; ra) name=ra-approve ;; ca) name=ca-sign ;; esac
+        refused plain "$name: $why" <"$KEYS/SN-1.csr"
+        line_restore empty
+        refused plain "$name: $why" <"$KEYS/SN-1.pub"
+        cp "$LINE/etc/lots.yaml" "$LINE/etc/lots-$unit.yaml"
+    done
+}
+
 @test "a lot that ended, or did not begin, is refused by each unit's own file" {
     local unit name
     for unit in verify ra ca; do
