@@ -134,6 +134,32 @@ static enum status put(const struct job *j, const struct buf *der)
     return st;
 }
 
+/* The list of another process that has a higher number than what was written last. */
+static enum status get_newer(struct job *j, struct buf *der, int *newer)
+{
+    struct ledger_entry e;
+    enum status st = ledger_newest(j->u->ledger, LEDGER_CRL, j->issuer, &e);
+    *newer = st == ST_OK && e.id && e.status > j->crl.number;
+    if (*newer) {
+        j->crl.number = e.status;
+        buf_reset(der);
+        buf_put(der, e.data.p, e.data.n);
+    }
+    return st;
+}
+
+/* A file must not go back to an older list because who made that was the slower to write it: who
+ * writes looks again. */
+static enum status put_newest(struct job *j, struct buf *der)
+{
+    int newer = j->output != NULL;
+    enum status st = put(j, der);
+    while (st == ST_OK && newer)
+        if ((st = get_newer(j, der, &newer)) == ST_OK && newer)
+            st = put(j, der);
+    return st;
+}
+
 static enum status make(struct job *j)
 {
     struct buf der = {0};
@@ -149,9 +175,9 @@ static enum status make(struct job *j)
         st = ledger_commit(j->u->ledger);
     ledger_abort(j->u->ledger);
     if (st == ST_OK)
-        st = put(j, &der);
-    if (st == ST_OK)
         diag_note("CRL number %lld, %zu certificates", (long long)j->crl.number, j->n);
+    if (st == ST_OK)
+        st = put_newest(j, &der);
     buf_free(&der);
     buf_free(&j->listed);
     return st;

@@ -218,6 +218,22 @@ check() { # FILE
     [ "$output" = "crl-make: missing/ca.crl: No such file or directory" ]
 }
 
+@test "a file does not go back to an older list because who made that is slow to write it" {
+    mkdir www
+    slow_is_ready() { [ "$(stat -c %a www/ca.crl.tmp.* 2>/dev/null)" = 644 ]; }
+    # stopped between recording number 1 and replacing the file
+    ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -qq -o /dev/null -e trace=fchmod \
+        -e inject=fchmod:signal=STOP:when=1 crl-make -c "$CA" -o www/ca.crl 3>&- &
+    await slow_is_ready
+    crl-make -c "$CA" -o www/ca.crl
+    [ "$(number <www/ca.crl)" = 0x02 ]
+    kill -CONT "$(pgrep -P $! crl-make)"
+    ended 0 $!
+    [ "$(number <www/ca.crl)" = 0x02 ]
+    [ "$(ls -A www)" = ca.crl ]
+    [ "$(ledger 'select group_concat(status) from entry where kind = 20')" = 1,2 ]
+}
+
 @test "--der writes the same list in DER" {
     run -0 crl-make -c "$CA" --der -o ca.crl
     run -0 openssl crl -inform DER -in ca.crl -noout -CAfile "$LAB/pki/ca.pem" -verify
