@@ -292,7 +292,6 @@ END
     pki_crl root crl.pem
     run -0 check "$FILES/listed.evidence" --crl "$PKI/crl.pem"
     pki_crl root crl.pem -revoke verify
-    sleep 1
     run -0 check "$FILES/listed.evidence" --crl "$PKI/crl.pem"
     sed -i 's/^R\t\([^\t]*\)\t[^\t]*/R\t\1\t200201000000Z/' "$PKI/ca.root/index"
     pki_crl root crl.pem

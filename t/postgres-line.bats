@@ -166,7 +166,6 @@ subjects() { # FILE...
 }
 
 @test "a server that is killed in mid-stream: 4, and when it is back every device gets its one certificate" {
-    local code=0
     requests K 400
     ca-sign --check
     pg_hold "$CA" 12 150
@@ -174,8 +173,7 @@ subjects() { # FILE...
     pid=$!
     pg_await_held "$CA"
     pg_kill
-    wait "$pid" || code=$?
-    [ $code = 4 ]
+    ended 4 "$pid"
     grep -qE 'the connection to the database is lost: |connection to server on socket' k.err
     pg_start
     pg_go "$CA"
@@ -191,19 +189,17 @@ subjects() { # FILE...
 }
 
 @test "a commit of ca-sign whose answer is lost gives the same certificate later" {
-    local code=0
     line_request A >a.pem
     attach --lot free <a.pem | verify-unit | ra-approve >up.cms
     ca-sign --check
     pg "$CA" "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
     pg "$CA" 'SELECT pg_reload_conf()' >/dev/null
-    until [ "$(pg "$CA" 'SHOW synchronous_standby_names')" = nobody ]; do sleep 0.05; done
+    await pg_shows "$CA" synchronous_standby_names nobody
     ca-sign <up.cms >down.cms 2>err &
     pid=$!
-    until pg "$CA" 'SELECT wait_event FROM pg_stat_activity' | grep -q SyncRep; do sleep 0.05; done
+    await pg_waits "$CA" SyncRep
     pg_kill
-    wait "$pid" || code=$?
-    [ $code = 4 ]
+    ended 4 "$pid"
     pg_as sed -i /synchronous_standby/d "$PG/data/postgresql.auto.conf"
     pg_start
     [ ! -s down.cms ]

@@ -11,8 +11,9 @@ pg_as() {
     fi
 }
 
+# In /tmp, whatever TMPDIR says: the path of a socket is short, and postgres has to come there.
 pg_make() {
-    PG=$(mktemp -d "${TMPDIR:-/tmp}/certline-pg.XXXXXX")
+    PG=$(mktemp -d /tmp/certline-pg.XXXXXX)
     PGBIN=$(find /usr/lib/postgresql/*/bin -maxdepth 0 | sort -V | tail -1)
     PGHOST=$PG PGUSER=postgres
     export PG PGBIN PGHOST PGUSER
@@ -29,7 +30,7 @@ pg_start() { # [FILE-SIZE-LIMIT-IN-KIB]
     pg_as bash -c 'ulimit -f "${2:-unlimited}"
         exec "$0"/pg_ctl -D "$1/data" -w -t 60 -l "$1/log" start \
             -o "-k $1 -c listen_addresses= -c shared_buffers=16MB"' \
-        "$PGBIN" "$PG" "$@" >/dev/null 3>&- 4>&-
+        "$PGBIN" "$PG" "$@" >/dev/null 3>&- 4>&- || { tail -n 5 "$PG/log" && return 1; }
 }
 
 pg_stop() { pg_as "$PGBIN/pg_ctl" -D "$PG/data" -w -m "${1:-fast}" stop >/dev/null; }
@@ -41,8 +42,11 @@ pg_kill() {
     all="$pid $(pgrep -P "$pid" | xargs)"
     # shellcheck disable=SC2086 # a list
     kill -9 $all 2>/dev/null || true
+    await pg_gone "$all"
+}
+pg_gone() { # PIDS: of none of them is there as much as a zombie, which the next server would take for a rival
     # shellcheck disable=SC2086
-    while kill -0 $all 2>/dev/null; do sleep 0.05; done
+    if kill -0 $1 2>/dev/null; then return 1; fi
 }
 
 pg_remove() {
@@ -73,8 +77,12 @@ pg_hold() { # DATABASE KIND N
         CREATE TRIGGER hold BEFORE INSERT ON entry FOR EACH ROW WHEN (NEW.kind = $2) EXECUTE FUNCTION hold()"
 }
 pg_await_held() { # DATABASE
-    until pg "$1" "SELECT wait_event FROM pg_stat_activity WHERE datname = '$1'" | grep -q PgSleep; do sleep 0.05; done
+    await pg_waits "$1" PgSleep
 }
+pg_waits() { # DATABASE EVENT: somebody there waits for it
+    pg "$1" "SELECT wait_event FROM pg_stat_activity WHERE datname = '$1'" | grep -q "$2"
+}
+pg_shows() { [ "$(pg "$1" "SHOW $2")" = "$3" ]; } # DATABASE SETTING VALUE
 # Who was held loses their connection, as they do when they died themselves.
 pg_go() { # DATABASE
     pg "$1" "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity

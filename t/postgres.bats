@@ -175,11 +175,11 @@ END
 @test "a server that would forget what it confirmed is refused" {
     pg "$DB" 'ALTER SYSTEM SET fsync = off'
     pg "$DB" 'SELECT pg_reload_conf()' >/dev/null
-    until [ "$(pg "$DB" 'SHOW fsync')" = off ]; do sleep 0.05; done
+    await pg_shows "$DB" fsync off
     run -2 ledger open
     pg "$DB" 'ALTER SYSTEM RESET fsync'
     pg "$DB" 'SELECT pg_reload_conf()' >/dev/null
-    until [ "$(pg "$DB" 'SHOW fsync')" = on ]; do sleep 0.05; done
+    await pg_shows "$DB" fsync on
     [ "$output" = "ledger-test: $URI: the server runs with fsync off: what it confirms can be lost" ]
 }
 
@@ -300,10 +300,10 @@ tampered() { # STATEMENT
 @test "of two that want to issue for one key, the second waits and sees the first" {
     ledger open
     ledger claim same-key d1 1 >first &
-    until grep -q looked first; do sleep 0.05; done
+    await holds looked first
     run -0 ledger claim same-key d2 0
     [ "$output" = $'looked 1\nrefused' ]
-    wait
+    ended 0 $!
     [ "$(cat first)" = $'looked 0\nissued' ]
     whole 1
 }
@@ -329,12 +329,12 @@ tampered() { # STATEMENT
     mkfifo go
     ledger twice <go >said &
     exec 9>go
-    until grep -q first said; do sleep 0.05; done
+    await holds first said
     pg_stop
     pg_start
     echo >&9
     exec 9>&-
-    wait "$!"
+    ended 0 $!
     [ "$(cat said)" = $'first\nsecond' ]
     whole 2
     [ "$(pg "$DB" 'SELECT count(*) FROM writer')" = 2 ]
@@ -342,13 +342,15 @@ tampered() { # STATEMENT
 
 @test "a server that is killed at any moment loses nothing that it confirmed" {
     ledger open
+    confirmed() { [ "$(grep -c . said)" -gt 5 ]; }
     for round in 1 2 3; do
+        : >said
         ledger issue "r$round-" 1000000 >said 2>err &
         pid=$!
-        until [ "$(grep -c . said)" -gt 5 ]; do sleep 0.02; done
+        await confirmed
         sleep "0.$(printf %02d $((RANDOM % 60)))"
         pg_kill
-        wait "$pid" && false || [ $? = 4 ]
+        ended 4 "$pid"
         grep -qE 'the connection to the database is lost: |connection to server on socket' err
         pg_start
         before=${total:-0}
@@ -363,12 +365,12 @@ tampered() { # STATEMENT
     ledger open
     pg "$DB" "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
     pg "$DB" 'SELECT pg_reload_conf()' >/dev/null
-    until [ "$(pg "$DB" 'SHOW synchronous_standby_names')" = nobody ]; do sleep 0.05; done
+    await pg_shows "$DB" synchronous_standby_names nobody
     ledger issue a 1 >said 2>err &
     pid=$!
-    until pg "$DB" "SELECT wait_event FROM pg_stat_activity" | grep -q SyncRep; do sleep 0.05; done
+    await pg_waits "$DB" SyncRep
     pg_kill
-    wait "$pid" && false || [ $? = 4 ]
+    ended 4 "$pid"
     pg_as sed -i /synchronous_standby/d "$PG/data/postgresql.auto.conf"
     pg_start
     [[ $(cat err) = *'the connection to the database is lost'*'hint: it broke during the commit: whether this was'* ]]

@@ -296,9 +296,9 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
 
 @test "a second process waits, then says who is at work, with 4" {
     two
-    store-test store hold 20 >held 3>&- &
+    store-test store hold 600 >held 3>&- &
     local pid=$!
-    until [ -s held ]; do sleep 0.02; done
+    await test -s held
     run -4 --separate-stderr cert-prune -c store.yaml
     [ "$stderr" = "cert-prune: store: process $pid is at work in this store" ]
     run -0 cert-list -c store.yaml # who only reads needs no lock
