@@ -18,7 +18,7 @@ MODULES = status diag alloc buf clock io launch opt progress \
 	x509 csr anchor path profile enroll \
 	cms cmc layers crl \
 	lot ledger issue store schedule prune plan renew import inventory \
-	unit head audit judge direct revoke approve intake deliver hop
+	unit head audit judge direct revoke approve intake deliver hop answer
 
 PROGRAMS = $(basename $(notdir $(wildcard cmd/*.c)))
 
