@@ -214,6 +214,15 @@ TABLE
     csr-make -k "$F/dac.key" -s 'CN=d,VID=FFF1,PID=00B1' >r.csr
     run -1 profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
     [ "$output" = 'profile-test: refused 11: the issuer is no PAI: its subject has no VID' ]
+    # an attribute that is none
+    foreign_pai 'CN = ACME' VID=fff1
+    run -1 profile-test -p matter-dac -k "$F/pai.key" -i pai.pem <r.csr
+    [ "$output" = "profile-test: refused 11: the issuer's VID or PID is there twice, or not four hexadecimal digits in upper case" ]
+    # a PAA that is for one product
+    csr-make -k "$F/paa.key" -s 'CN=Root,PID=00B1' | profile-test -p root -k "$F/paa.key" >root.pem
+    csr-make -k "$F/dac.key" -s 'CN=i,VID=FFF1,PID=00B1' >r.csr
+    run -1 profile-test -p matter-pai -k "$F/paa.key" -i root.pem <r.csr
+    [ "$output" = 'profile-test: refused 11: the issuer is no PAA: its subject has a PID' ]
 }
 
 @test "an issuer whose path length is not that of a PAI or PAA issues no DAC or PAI" {
@@ -292,6 +301,7 @@ matter-pai|key-usage: [keyCertSign]|a PAI has the key usage keyCertSign, cRLSign
 matter-pai|path-length: 1|a PAA has the path length 1 or none, a PAI has 0
 matter-paa|path-length: 2|a PAA has the path length 1 or none, a PAI has 0
 matter-dac|basic-constraints: absent|a DAC is no CA, and says so
+matter-dac|critical: [basic-constraints]|basic-constraints and key-usage of a DAC are critical
 matter-dac|critical: [key-usage]|basic-constraints and key-usage of a DAC are critical
 matter-dac|subject-key-identifier: no|a DAC has a subject key identifier
 matter-dac|certificate-policies: [1.2.3]|Matter does not list these extensions for a DAC
