@@ -163,6 +163,9 @@ static int read_all(struct plan *p)
     p->restart = conf.restart;
     p->wait = conf.wait;
     p->prune.limit = conf.limit;
+    p->prune.token = p->token;
+    p->prune.token_limit = conf.token_limit;
+    p->prune.base = cfg_path(p->cfg);
     if (conf.token_limit && !p->token)
         return cfg_bad(p->cfg, cfg_get(cfg_root(p->cfg), "token-limit"),
                        "goes with a token in \"store\"");

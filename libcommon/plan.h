@@ -41,7 +41,7 @@ struct plan {
     struct cfg_strings crls;
     const char *restart; /* command; NULL: a restart is only reported */
     int64_t wait;        /* seconds for another process in the store */
-    struct prune prune;  /* prune.limit is `limit` of the file */
+    struct prune prune;  /* with limit, token and token_limit */
     size_t n;
     struct plan_purpose *purposes;
     char *own_device, *own_store;

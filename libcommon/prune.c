@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "alloc.h"
 #include "diag.h"
+#include "p11key.h"
 
 #define LIMIT_MOST STORE_CERTS
 #define SPACE_MOST ((int64_t)1 << 50)
@@ -73,8 +73,8 @@ int prune_read(struct cfg *c, const struct cfg_node *n, struct prune *out)
     out->keep = conf.keep;
     if ((out->when & PRUNE_FREE_SPACE) && !out->free_space)
         return cfg_bad(c, n, "\"free-space\" is missing: how many octets");
-    if ((out->when & PRUNE_LIMIT) && !out->limit)
-        return cfg_bad(c, n, "when: limit needs the store's \"limit\"");
+    if ((out->when & PRUNE_LIMIT) && !out->limit && !out->token_limit)
+        return cfg_bad(c, n, "when: limit needs the store's \"limit\" or \"token-limit\"");
     return 1;
 }
 
@@ -173,46 +173,76 @@ static int by_expiry(const void *a, const void *b)
     return x->expired != y->expired ? y->expired - x->expired : by_age(a, b);
 }
 
-/* What its files take on the disk, so that a rehearsal names the same as a run. */
-static int64_t octets(struct store *s, const char *name)
+/* What has to be had by deleting. */
+struct need {
+    size_t places, slots;  /* in the store, in the token */
+    int64_t space, wanted; /* octets that are free, and that must be exceeded */
+};
+
+/* A store or a token at its limit makes one place, for the certificate that comes next. */
+static size_t over(size_t there, size_t room, int64_t limit)
 {
-    static const char *const files[] = {"",         "/cert.pem", "/chain.pem", "/fullchain.pem",
-                                        "/key.pem", "/key.uri",  "/meta.yaml"};
-    int64_t n = 0;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        struct stat st;
-        char *path = alloc_printf("%s/cert/%s%s", store_path(s), name, files[i]);
-        if (lstat(path, &st) == 0)
-            n += (int64_t)st.st_blocks * 512;
-        free(path);
-    }
-    return n;
+    size_t wanted = there + (room ? room : 1);
+    return limit && wanted > (size_t)limit ? wanted - (size_t)limit : 0;
 }
 
-/* How many of the ordered candidates have to go. */
-static enum status how_many(const struct judge *j, const struct ordered *o, size_t n, size_t room,
-                            size_t *out)
+static enum status needs(const struct judge *j, size_t n, size_t room, struct need *out)
 {
     const struct prune *p = j->p;
     struct statvfs fs;
-    size_t space = 0;
-    *out = p->when & PRUNE_ALWAYS ? n : 0;
-    /* A store at its limit makes one place, for the certificate that comes next. */
-    size_t wanted = j->is->n + (room ? room : 1), limit = (size_t)p->limit;
-    if (limit && (p->when & PRUNE_LIMIT) && wanted > limit && wanted - limit > *out)
-        *out = wanted - limit;
+    size_t held = 0;
+    enum status st = ST_OK;
+    *out = (struct need){.places = p->when & PRUNE_ALWAYS ? n : 0, .wanted = -1};
+    if ((p->when & PRUNE_LIMIT) && over(j->is->n, room, p->limit) > out->places)
+        out->places = over(j->is->n, room, p->limit);
+    if ((p->when & PRUNE_LIMIT) && p->token_limit) {
+        st = p11key_count_certificates(p->token, p->base, &held);
+        out->slots = over(held, room, p->token_limit);
+    }
     if (p->when & PRUNE_FREE_SPACE) {
         if (statvfs(store_path(j->s), &fs)) {
             diag_warn("%s: %s", store_path(j->s), strerror(errno));
             return ST_TEMP;
         }
-        int64_t there = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-        while (space < n && there <= p->free_space)
-            there += octets(j->s, o[space++].c->name);
-        *out = *out > space ? *out : space;
+        out->space = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+        out->wanted = p->free_space;
     }
-    *out = *out < n ? *out : n;
-    return ST_OK;
+    return st;
+}
+
+static enum status in_token(const struct judge *j, const char *name, int *held)
+{
+    struct store_item i;
+    enum status st = store_read(j->s, name, &i);
+    *held = 0;
+    if (st == ST_OK && i.key_in_token)
+        st = p11key_holds_certificate(j->p->token, j->p->base, i.der.d, i.der.n, held);
+    store_item_free(&i);
+    return st;
+}
+
+/* As many of the ordered candidates as are needed and can be deleted. */
+static enum status choose(struct judge *j, const struct ordered *o, size_t n, struct need need,
+                          struct prune_list *out)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; i < n && st != ST_TEMP; i++) {
+        const char *name = o[i].c->name;
+        int held = 0;
+        st = need.slots ? in_token(j, name, &held) : ST_OK;
+        if (st == ST_OK && !need.places && need.space > need.wanted && !held)
+            continue;
+        if (st == ST_OK)
+            st = store_deletable(j->s, name);
+        j->bad |= st == ST_REFUSED;
+        if (st != ST_OK)
+            continue;
+        out->v[out->n++] = o[i].v;
+        need.places -= need.places > 0;
+        need.slots -= held && need.slots;
+        need.space += need.space <= need.wanted ? store_octets(j->s, name) : 0;
+    }
+    return st == ST_TEMP ? st : ST_OK;
 }
 
 enum status prune_judge(const struct prune *p, struct store *s, const struct store_scan *was,
@@ -222,6 +252,7 @@ enum status prune_judge(const struct prune *p, struct store *s, const struct sto
     static int (*const orders[])(const void *, const void *) = {by_age, by_expiry, by_end};
     struct judge j = {.p = p, .s = s, .was = was, .is = is, .now = now};
     struct ordered *o = alloc_zero(is->n, sizeof *o);
+    struct need need;
     size_t n = 0;
     *out = (struct prune_list){.clock = store_clock_wrong(was, now)};
     j.clock = out->clock;
@@ -231,13 +262,13 @@ enum status prune_judge(const struct prune *p, struct store *s, const struct sto
             o[n++] = (struct ordered){
                 {i, rules}, &is->certs[i], !j.clock && is->certs[i].not_after < now};
     }
-    out->bad = j.bad;
     if (n)
         qsort(o, n, sizeof *o, orders[p->order]);
-    enum status st = how_many(&j, o, n, room, &out->n);
-    out->v = alloc_zero(out->n, sizeof *out->v);
-    for (size_t i = 0; i < out->n; i++)
-        out->v[i] = o[i].v;
+    out->v = alloc_zero(n, sizeof *out->v);
+    enum status st = n ? needs(&j, n, room, &need) : ST_OK;
+    if (n && st == ST_OK)
+        st = choose(&j, o, n, need, out);
+    out->bad = j.bad;
     free(o);
     return st;
 }
@@ -260,8 +291,11 @@ void prune_when_text(const struct prune *p, struct buf *out)
     size_t begin = out->n;
     if (p->when & PRUNE_ALWAYS)
         buf_str(out, "always");
-    if (p->when & PRUNE_LIMIT)
+    if ((p->when & PRUNE_LIMIT) && p->limit)
         buf_printf(out, "%slimit %lld", out->n > begin ? ", " : "", (long long)p->limit);
+    if ((p->when & PRUNE_LIMIT) && p->token_limit)
+        buf_printf(out, "%slimit %lld in the token", out->n > begin ? ", " : "",
+                   (long long)p->token_limit);
     if (p->when & PRUNE_FREE_SPACE)
         buf_printf(out, "%sfree space at most %lld octets", out->n > begin ? ", " : "",
                    (long long)p->free_space);

@@ -15,16 +15,19 @@ enum prune_rule { /* a set; those that are on add up */
 };
 enum prune_when { /* a set; empty: automatic deletion is off */
                   PRUNE_ALWAYS = 1,
-                  PRUNE_LIMIT = 2,     /* no more than make the store smaller than its limit */
+                  PRUNE_LIMIT =
+                      2, /* no more than make the store, and its token, smaller than the limit */
                   PRUNE_FREE_SPACE = 4 /* no more than bring the free space to its value */
 };
 enum prune_order { PRUNE_OLDEST, PRUNE_EXPIRED_FIRST, PRUNE_EARLIEST_END };
 
 struct prune {
     unsigned when, rules;
-    unsigned only;      /* PRUNE_SELF_SIGNED, PRUNE_FACTORY: nothing else may go; 0: no filter */
-    int64_t limit;      /* certificates that the store may hold; 0: any number */
-    int64_t free_space; /* octets that its file system should have */
+    unsigned only; /* PRUNE_SELF_SIGNED, PRUNE_FACTORY: nothing else may go; 0: no filter */
+    int64_t limit; /* certificates that the store may hold; 0: any number */
+    const char *token, *base; /* pkcs11: URI, and the file that it stands in */
+    int64_t token_limit;      /* certificates that it may hold; 0: any number, or no token */
+    int64_t free_space;       /* octets that its file system should have */
     enum prune_order order;
     int before, after; /* in a renewal: ahead of the enrolment, behind the switch of the purpose */
     struct cfg_strings keep;
@@ -45,8 +48,8 @@ struct prune_list {
 /* Judges as EP 3 413 224, paragraphs 120 to 123: by what `was`, the store ahead of the update, says
  * of purposes, so that what was superseded just now is not "without purpose" too; among those that
  * `is` still holds. Never what a purpose of `is` points to, what is kept by name, what cannot be
- * read, or what belongs to an enrolment under way. `room`: places that must be free afterwards. The
- * two scans may be one. ST_TEMP after a warning. */
+ * read, what is not store_deletable, or what belongs to an enrolment under way. `room`: places that
+ * must be free afterwards. The two scans may be one. ST_TEMP after a warning. */
 enum status prune_judge(const struct prune *p, struct store *s, const struct store_scan *was,
                         const struct store_scan *is, int64_t now, size_t room,
                         struct prune_list *out);

@@ -36,8 +36,10 @@ enum status renew_room(struct renew *r, const struct renew_job *j)
     /* One that was let in before has its place already. */
     size_t n = is.n, taken = n + (j->waiting ? 0 : others(r, j));
     store_scan_free(&is);
+    /* A certificate for a key that is in the token already takes the place of the older one. */
+    int slot = p->token_limit && j->p->key_uri && (j->p->key == PLAN_KEY_NEW || !*j->present);
     if (!p->prune.limit || taken < (size_t)p->prune.limit)
-        return p->token && p->token_limit ? in_token(r) : ST_OK;
+        return slot ? in_token(r) : ST_OK;
     if (taken > n)
         diag_warn("%s: the store is full (%zu certificates, and %zu are on their way): nothing is "
                   "requested for %s",

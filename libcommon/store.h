@@ -121,6 +121,8 @@ enum status store_add(struct store *s, const struct store_new *n, char name[STOR
 enum status store_set(struct store *s, const char *purpose, const char *name);
 /* Takes a purpose away. */
 enum status store_unset(struct store *s, const char *purpose);
+/* What it takes on the disk, in octets. */
+int64_t store_octets(struct store *s, const char *name);
 /* Whether it may be deleted at this moment: no purpose points to it, and no file in its folder is
  * foreign. ST_OK; ST_REFUSED, ST_TEMP after a warning. */
 enum status store_deletable(struct store *s, const char *name);

@@ -66,6 +66,20 @@ int store_next(DIR *dir, struct dirent **e)
     return *e ? 1 : errno ? -1 : 0;
 }
 
+int64_t store_octets(struct store *s, const char *name)
+{
+    DIR *dir = store_list(s, STORE_CERT, name);
+    struct dirent *e;
+    struct stat st;
+    int64_t n = dir && fstat(dirfd(dir), &st) == 0 ? (int64_t)st.st_blocks * 512 : 0;
+    while (dir && store_next(dir, &e) > 0)
+        if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            n += (int64_t)st.st_blocks * 512;
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
 /* "../cert/NAME" however it is written, or a path to a file in that folder. */
 static int names(const char *to, const char *name)
 {

@@ -162,6 +162,15 @@ names() {
     [ -z "$output" ]
 }
 
+@test "limit: what cannot be deleted makes no place, the next in the order goes instead" {
+    touch store/cert/idevid/note
+    ln -s ../../elsewhere/cert/self store/purpose/odd
+    rules '{when: limit, rules: no-purpose}' 'limit: 6'
+    run -1 --separate-stderr prune -c store.yaml
+    [ "$output" = $'gone\tno-purpose' ]
+    [ -e store/cert/idevid ] && [ -e store/cert/self ]
+}
+
 @test "a limit far below: as many as it takes, and never what is in use" {
     rules '{when: limit, rules: [no-purpose]}' 'limit: 4'
     run -0 prune -nc store.yaml
@@ -245,9 +254,12 @@ was: no-purpose" ]
     [ -e store/cert/spare/key.pem ] && [ -e store/cert/self/key.pem ]
 }
 
-@test "a folder with a foreign file stays, is told with 1, and keeps no other" {
+@test "a folder with a foreign file stays, is told with 1, and keeps no other; a rehearsal knows it" {
     touch store/cert/self/note
     rules '{when: always, rules: no-purpose, keep: [idevid]}'
+    run -1 --separate-stderr prune -nc store.yaml
+    [ "$output" = $'gone\tno-purpose\nspare\tno-purpose\nwas\tno-purpose' ]
+    [ "$stderr" = "cert-prune: store/cert/self/note: not a file of the store: nothing is deleted" ]
     run -1 --separate-stderr prune -c store.yaml
     [ "$output" = $'gone\tno-purpose\nspare\tno-purpose\nwas\tno-purpose' ]
     [ "$stderr" = "cert-prune: store/cert/self/note: not a file of the store: nothing is deleted" ]
@@ -281,7 +293,7 @@ was: no-purpose" ]
 {when: often, rules: expired}|18: "often" is not one of its words
 {when: always, rules: old}|33: "old" is not one of its words
 {when: always}|11: key "rules" is missing
-{when: limit, rules: expired}|11: when: limit needs the store's "limit"
+{when: limit, rules: expired}|11: when: limit needs the store's "limit" or "token-limit"
 {when: free-space, rules: expired}|11: "free-space" is missing: how many octets
 {when: always, rules: expired, keep: [../x]}|48: "../x" cannot name a certificate
 {when: always, rules: expired, time: never}|48: "never" is not one of its words

@@ -138,3 +138,36 @@ set_id() { # TYPE LABEL ID
     echo "$kills kills"
     [ "$kills" -ge 8 ]
 }
+
+@test "token-limit: of what the rules name as many go as make one place in the token, and nothing that has none there" {
+    with_token 'token-limit: 3' 'deletion: {when: limit, rules: no-purpose}'
+    pki_issue file /CN=file root from=20200101000000Z
+    cert-import -c store.yaml --cert file.pem --key file.key --name file
+    import v --purpose tls && import t && import u
+    run -0 cert-prune -c store.yaml --dry-run
+    [[ $output =~ ^[tu]$'\t'no-purpose$ ]]
+    local gone=${output%%$'\t'*}
+    run -0 cert-prune -c store.yaml
+    [ "$output" = "$gone"$'\t'no-purpose ]
+    [ "$(objects cert | wc -w)" -eq 2 ] && [ -e store/cert/file ] && [ ! -e "store/cert/$gone" ]
+    run -0 cert-prune -c store.yaml # there is a place now
+    [ -z "$output" ]
+}
+
+@test "token-limit and limit: one that goes counts for both" {
+    with_token 'token-limit: 2' 'limit: 3' 'deletion: {when: limit, rules: no-purpose}'
+    pki_issue file /CN=file root to=21000101000000Z
+    cert-import -c store.yaml --cert file.pem --key file.key --name file
+    import t && import u --purpose tls
+    run -0 cert-prune -c store.yaml
+    [ "$(objects cert)" = "u " ]
+    [[ $output == *$'t\tno-purpose' ]] && [ "${#lines[@]}" -le 2 ]
+}
+
+@test "token-limit: a token that is away deletes nothing, with 4" {
+    with_token 'token-limit: 1' 'deletion: {when: limit, rules: no-purpose}'
+    import t
+    mv "$LAB/tokens" elsewhere && mkdir "$LAB/tokens"
+    run -4 cert-prune -c store.yaml
+    [ -e store/cert/t ]
+}
