@@ -8,10 +8,12 @@
 
 #include <openssl/sha.h>
 
+#include "clock.h"
 #include "diag.h"
 #include "io.h"
 #include "p11key.h"
 #include "pem.h"
+#include "signer.h"
 
 struct material {
     struct buf cert, chain, key; /* DER; PEM; PEM, secret */
@@ -114,6 +116,38 @@ static enum status has_room(const struct plan *p, struct store *s, const struct 
     return st;
 }
 
+/* Ahead of anything that is put anywhere, and of what is there already, too. */
+static enum status key_fits(const struct import_options *o, const struct material *m,
+                            const char *name)
+{
+    struct signer *key = NULL;
+    struct span spki;
+    enum status st = signer_open(o->key, NULL, 0, &key);
+    if (st == ST_OK) {
+        spki.p = signer_spki(key, &spki.n);
+        if (!buf_same(m->view.spki, spki)) {
+            diag_warn("%s: the key does not belong to the certificate", name);
+            st = ST_REFUSED;
+        }
+    }
+    signer_close(key);
+    return st == ST_USAGE ? ST_REFUSED : st;
+}
+
+/* From now on its schedule counts, and what went wrong with the one before it is over. */
+static enum status put_to_use(struct store *s, const char *purpose, const char *name)
+{
+    struct store_state state;
+    enum status st = store_set(s, purpose, name);
+    if (st != ST_OK)
+        return st;
+    if (!store_state_read(s, purpose, &state))
+        return ST_REFUSED;
+    state.set = clock_now();
+    state.failures = state.again = 0;
+    return store_state_write(s, purpose, &state);
+}
+
 /* Beside its key, where the device keeps certificates in a token, too. Ahead of the folder: what is
  * there twice is put once. */
 static enum status put_in_token(const struct plan *p, const struct material *m)
@@ -153,12 +187,14 @@ static enum status store_it(const struct plan *p, struct store *s, const struct 
                           .purposes = o->purposes,
                           .n_purposes = o->n_purposes};
     enum status st = has_room(p, s, o, m, name);
+    if (st == ST_OK && o->key)
+        st = key_fits(o, m, *name ? name : o->name ? o->name : n.base);
     if (st == ST_OK && p->token && n.key_uri)
         st = put_in_token(p, m);
     if (st == ST_OK && !*name)
         st = store_add(s, &n, name);
     for (size_t i = 0; st == ST_OK && i < o->n_purposes; i++)
-        st = store_set(s, o->purposes[i], name);
+        st = put_to_use(s, o->purposes[i], name);
     return st;
 }
 

@@ -159,6 +159,25 @@ cert-import: hint: cert-prune deletes what the rules name" ]
     [ "$stderr" = "cert-import: other: the store holds this certificate already, as a" ]
 }
 
+@test "what the store holds already is pointed to with its own key alone" {
+    import --cert a.pem --key a.key --name a
+    run -1 --separate-stderr import --cert a.pem --key b.key --purpose tls
+    [ "$stderr" = "cert-import: a: the key does not belong to the certificate" ]
+    [ ! -e store/purpose/tls ]
+}
+
+@test "a purpose that is pointed to it begins its schedule anew" {
+    device_yaml 'purposes: [{name: tls, renew: {every: 90d}, enroll: "true"}]'
+    import --cert b.pem --key b.key --name b --purpose tls
+    import --cert a.pem --key a.key --name a
+    printf 'set: %d\nfailures: 3\nagain: 9999999999\n' $(($(date +%s) - 100 * 86400)) >store/state/tls.yaml
+    run -1 cert-list -c store.yaml --due
+    import --cert a.pem --key a.key --purpose tls
+    run -0 cert-list -c store.yaml --due
+    [ -z "$output" ]
+    grep -qx 'failures: 0' store/state/tls.yaml && grep -qx 'again: 0' store/state/tls.yaml
+}
+
 @test "a key in a token stays there: the store holds its URI" {
     token_cert t
     run -0 import --cert t.pem --key "$(lab_uri hsm1 t)" --name t --purpose tls
@@ -185,6 +204,13 @@ cert-import: hint: cert-prune deletes what the rules name" ]
     cmp der <(openssl x509 -in t.pem -outform DER)
     import --cert a.pem --key a.key --name a
     [ "$(certificates)" -eq 1 ]
+}
+
+@test "a certificate whose key is in the token, with the URI of another one: nothing is put there" {
+    with_token
+    token_cert t && token_cert u
+    refused 1 "x: the key does not belong to the certificate" --cert t.pem --key "$(lab_uri hsm1 u)" --name x
+    [ "$(certificates)" -eq 0 ]
 }
 
 @test "token-limit: a token that is full takes nothing, and the store neither; what it holds already needs no place" {

@@ -57,7 +57,8 @@ drwxr-xr-x cert/b
 drwx------ pending
 drwxr-xr-x purpose
 lrwxrwxrwx purpose/tls
-drwx------ state" ]
+drwx------ state
+-rw-r--r-- state/tls.yaml" ]
     chmod 755 . && as_nobody openssl x509 -in store/purpose/tls/cert.pem -noout
     run -1 as_nobody cat store/purpose/tls/key.pem
 }
