@@ -154,6 +154,35 @@ check() { # FILE
     done
 }
 
+@test "numbers are positive however large" {
+    local before after
+    crl-make -c "$CA" >one.crl
+    # as if so many had been made; for programs the ledger is append-only
+    ledger 'drop trigger entry_update'
+    while read -r before after; do
+        ledger "update entry set status = $before where id = (select max(id) from entry where kind = 20)"
+        [ "$(crl-make -c "$CA" | number)" = "$after" ]
+    done <<'TABLE'
+126 0x7F
+127 0x80
+255 0x0100
+32767 0x8000
+9223372036854775806 0x7FFFFFFFFFFFFFFF
+TABLE
+}
+
+@test "the key's identifier is the one of the CA's certificate, however others made that" {
+    csr-make --key "$(lab_uri hsm2 ca)" --subject 'CN=Lab ca' >ca.csr
+    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.key
+    openssl req -x509 -new -key other.key -subj '/CN=Other root' -days 9 -out other.pem
+    printf '%s\n' 'basicConstraints = critical, CA:TRUE' 'keyUsage = critical, keyCertSign, cRLSign' \
+        'subjectKeyIdentifier = 0102030405' >ca.ext
+    openssl x509 -req -in ca.csr -CA other.pem -CAkey other.key -days 9 -extfile ca.ext -out "$LAB/pki/ski.pem" 2>log
+    sed 's|certificate: ../pki/ca.pem|certificate: ../pki/ski.pem|' "$LAB/etc/ca.yaml" >"$LAB/etc/ski.yaml"
+    crl-make -c "$LAB/etc/ski.yaml" | crl_text >text
+    grep -A1 'Authority Key Identifier' text | grep -qx ' *01:02:03:04:05'
+}
+
 @test "lists that are made at once have different numbers" {
     local i
     for i in 1 2 3 4 5 6; do
