@@ -53,8 +53,10 @@ static size_t after(const struct lot_list *t, size_t at)
 
 static int64_t slot_offset(const struct lot_list *t, size_t at)
 {
+    const unsigned char *p = t->offset + at * OFFSET_OCTETS;
     int64_t v = 0;
-    memcpy(&v, t->offset + at * OFFSET_OCTETS, OFFSET_OCTETS);
+    for (int i = OFFSET_OCTETS; i--;)
+        v = v << 8 | p[i];
     return v;
 }
 
@@ -64,7 +66,8 @@ static void put(struct lot_list *t, uint32_t tag, int64_t offset)
     while (t->tag[at])
         at = after(t, at);
     t->tag[at] = tag;
-    memcpy(t->offset + at * OFFSET_OCTETS, &offset, OFFSET_OCTETS);
+    for (int i = 0; i < OFFSET_OCTETS; i++)
+        t->offset[at * OFFSET_OCTETS + i] = (unsigned char)(offset >> 8 * i);
     t->n++;
 }
 
