@@ -101,20 +101,27 @@ enum status ledger_allowed(struct ledger *l, const char *owner, const char *prof
     return done;
 }
 
-/* Of the rare kinds there is an index; who asks for them alone does not read a million others. */
-static enum ledger_sql scan_sql(const struct ledger *l, const struct ledger_filter *f)
+/* The one kind that is asked for, if it is of the rare ones: by their index it is read on from any
+ * id, without the others. 0: it is not. */
+static int rare_kind(const struct ledger *l, const struct ledger_filter *f)
 {
-    if (f->kinds && !(f->kinds & ((1u << LEDGER_HELD) - 1)) && l->format == LEDGER_FORMAT)
-        return LEDGER_SQL_SCAN_RARE;
-    return f->no_data ? LEDGER_SQL_SCAN_BARE : LEDGER_SQL_SCAN;
+    for (int kind = LEDGER_HELD; kind < LEDGER_KINDS && l->format == LEDGER_FORMAT; kind++)
+        if (f->kinds == 1u << kind)
+            return kind;
+    return 0;
 }
 
 enum status ledger_scan(struct ledger *l, const struct ledger_filter *f, ledger_each *each,
                         void *arg)
 {
-    struct ledger_stmt *st = ledger_sql(l, scan_sql(l, f));
+    int rare = rare_kind(l, f);
+    struct ledger_stmt *st = ledger_sql(l, rare         ? LEDGER_SQL_SCAN_RARE
+                                           : f->no_data ? LEDGER_SQL_SCAN_BARE
+                                                        : LEDGER_SQL_SCAN);
     if (!st)
         return ST_TEMP;
+    if (rare)
+        ledger_bind_int(st, 14, rare);
     ledger_bind_int(st, 1, f->after);
     ledger_bind_int(st, 2, f->last ? f->last : INT64_MAX);
     ledger_bind_int(st, 3, f->kinds ? f->kinds : UINT32_MAX);
