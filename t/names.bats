@@ -264,6 +264,29 @@ nothing_issued() {
     [ "$subject" = serialNumber=SN-1 ]
 }
 
+@test "no agreement below makes a device a CA or a unit: each unit asks its own profiles" {
+    local preset units unit
+    cp -a "$LINE/etc" etc.kept
+    sed -i '/name: plain/s/tls-client/sly/' "$LINE"/etc/lots{,-verify,-ra,-ca}.yaml
+    for preset in tls-client sub-ca attach; do
+        printf '%s\n' profiles: "  - {name: sly, preset: $preset}" >"$LINE/etc/$preset-sly.yaml"
+    done
+    for preset in sub-ca attach; do
+        for units in "verify-unit ra-approve ca-sign" "ra-approve ca-sign" ca-sign; do
+            for unit in attach verify-unit ra-approve ca-sign; do
+                sed -i '/^profiles:/d' "$LINE/etc/$unit.yaml"
+                [[ " $units " = *" $unit "* ]] && echo "profiles: $preset-sly.yaml" >>"$LINE/etc/$unit.yaml" ||
+                    echo 'profiles: tls-client-sly.yaml' >>"$LINE/etc/$unit.yaml"
+            done
+            line_restore empty
+            refused plain "${units%% *}: profile \"sly\" is for a CA or a unit and cannot be had from a line (failInfo badRequest)" \
+                <"$KEYS/SN-1.csr"
+        done
+    done
+    rm -rf "$LINE/etc"
+    cp -a etc.kept "$LINE/etc"
+}
+
 # What verify-unit says, changed and signed by its twin: ra-approve refuses it with this sentence.
 forgery() { # REQUESTS LOT SENTENCE EDIT...
     local sentence=$3
