@@ -31,7 +31,7 @@ static void put_link(LedgerHead *to, const struct ledger_link *link)
         failed();
 }
 
-static void put_content(const struct head *h, struct buf *out)
+void head_put(const struct head *h, struct buf *out)
 {
     LedgerHead *to = (LedgerHead *)ASN1_item_new(head_asn1());
     unsigned char *der = NULL;
@@ -74,7 +74,7 @@ static enum status record(struct unit *u, const struct head *h, int64_t elapsed,
 {
     struct buf content = {0};
     unsigned char digest[CMS_DIGEST];
-    put_content(h, &content);
+    head_put(h, &content);
     enum status st = cms_sign(u->signer, CMS_HEAD, buf_span(&content), u->chain, u->n_chain, NULL,
                               0, h->time, out);
     buf_free(&content);
@@ -102,6 +102,7 @@ static enum status add(struct unit *u, struct buf *out)
     int64_t id = last.id, at = id ? last.time : h.time;
     if (id) {
         h.since = last.status;
+        h.time = h.time > at ? h.time : at; /* the clock may have been set back a little */
         memcpy(h.before, last.digest_out.p,
                last.digest_out.n == sizeof h.before ? sizeof h.before : 0);
     }
@@ -111,7 +112,7 @@ static enum status add(struct unit *u, struct buf *out)
     h.links = stand.links;
     /* Behind the last head there is its own entry. */
     if (st == ST_OK && stand.n && (stand.entry != id || stand.n > 1))
-        st = record(u, &h, h.time > at ? h.time - at : 0, out);
+        st = record(u, &h, h.time - at, out);
     ledger_stand_free(&stand);
     return st;
 }

@@ -147,6 +147,15 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     [[ $output == *"not covered: 0"* ]]
 }
 
+@test "a clock that was set back by some seconds leaves heads in their order" {
+    local now
+    now=$(date +%s)
+    CERTLINE_CLOCK=$((now + 20)) attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >/dev/null
+    line_request B1 >b.pem
+    CERTLINE_CLOCK=$((now + 17)) attach --lot open <b.pem >/dev/null
+    whole attach
+}
+
 @test "a file of heads that cannot be written ends the unit with 4, and its messages are out" {
     sed 's|^head: .*|head: /dev/full|' "$LINE/etc/verify-unit.yaml" >"$LINE/etc/full.yaml"
     attach --lot open <"$BATS_FILE_TMPDIR/second.pem" >up.pem
