@@ -65,29 +65,35 @@ static int take_blocks(const Evidence *from, struct audit_manifest *m)
     return 1;
 }
 
-int audit_manifest_take(struct span content, struct audit_manifest *m)
+static int take_fields(const Evidence *from, struct audit_manifest *m)
 {
-    char why[DER_WHY];
     struct tm tm;
     int64_t version;
-    const unsigned char *p = content.p;
-    unsigned char *again = NULL;
-    Evidence *from = NULL;
-    memset(m, 0, sizeof *m);
-    if (der_check(content.p, content.n, NULL, 0, why))
-        from = (Evidence *)ASN1_item_d2i(NULL, &p, (long)content.n, audit_asn1());
-    int n = from ? ASN1_item_i2d((ASN1_VALUE *)from, &again, audit_asn1()) : 0;
-    int ok = n > 0 && buf_same(content, (struct span){again, (size_t)n}) &&
-             ASN1_INTEGER_get_int64(&version, from->version) && version == 1 &&
+    int ok = ASN1_INTEGER_get_int64(&version, from->version) && version == 1 &&
              (m->unit = take_text(from->unit)) && (m->owner = take_text(from->owner)) &&
              (m->lot = take_text(from->lot)) && ASN1_TIME_to_tm(from->time, &tm) &&
              ASN1_INTEGER_get_int64(&m->part, from->part) && m->part > 0 &&
              take_digest(from->before, m->before) && take_blocks(from, m);
+    m->time = ok ? (int64_t)timegm(&tm) : 0;
+    m->last = from->last != 0;
+    return ok;
+}
+
+int audit_manifest_take(struct span content, struct audit_manifest *m)
+{
+    char why[DER_WHY];
+    const unsigned char *p = content.p;
+    Evidence *from = NULL;
+    struct buf again = {0};
+    memset(m, 0, sizeof *m);
+    if (der_check(content.p, content.n, NULL, 0, why))
+        from = (Evidence *)ASN1_item_d2i(NULL, &p, (long)content.n, audit_asn1());
+    int ok = from && take_fields(from, m);
     if (ok) {
-        m->time = (int64_t)timegm(&tm);
-        m->last = from->last != 0;
+        audit_manifest_put(m, &again);
+        ok = buf_same(content, buf_span(&again));
     }
-    OPENSSL_free(again);
+    buf_free(&again);
     ASN1_item_free((ASN1_VALUE *)from, audit_asn1());
     return ok;
 }

@@ -120,7 +120,8 @@ struct audit_manifest {
     unsigned char (*blocks)[CMS_DIGEST];
 };
 void audit_manifest_put(const struct audit_manifest *m, struct buf *out);
-/* Opens a verified layer. 0: malformed. */
+/* Opens a verified layer. 0: not the octets that audit_manifest_put makes of it; audit_manifest_free
+ * in every case. */
 int audit_manifest_take(struct span content, struct audit_manifest *m);
 void audit_manifest_free(struct audit_manifest *m);
 

@@ -43,25 +43,30 @@ static int take_links(const LedgerHead *from, struct head *h)
     return n > 0;
 }
 
-static int take_content(struct span der, struct head *h)
+static int take_fields(const LedgerHead *from, struct head *h)
+{
+    int64_t version;
+    h->unit = alloc_copy(ASN1_STRING_get0_data(from->unit), (size_t)ASN1_STRING_length(from->unit));
+    return take_number(from->version, 1, &version) && version == 1 &&
+           take_digest(from->before, h->before) && take_number(from->since, 0, &h->since) &&
+           take_number(from->entry, h->since + 1, &h->entry) && take_time(from->time, &h->time) &&
+           take_links(from, h);
+}
+
+int head_take(struct span der, struct head *h)
 {
     char why[DER_WHY];
-    int64_t version;
     const unsigned char *p = der.p;
     LedgerHead *from = NULL;
-    unsigned char *again = NULL;
+    struct buf again = {0};
     if (der_check(der.p, der.n, NULL, 0, why))
         from = (LedgerHead *)ASN1_item_d2i(NULL, &p, (long)der.n, head_asn1());
-    int n = from ? ASN1_item_i2d((ASN1_VALUE *)from, &again, head_asn1()) : 0;
-    int ok = n > 0 && buf_same(der, (struct span){again, (size_t)n}) &&
-             take_number(from->version, 1, &version) && version == 1 &&
-             take_digest(from->before, h->before) && take_number(from->since, 0, &h->since) &&
-             take_number(from->entry, h->since + 1, &h->entry) && take_time(from->time, &h->time) &&
-             take_links(from, h);
-    if (ok)
-        h->unit =
-            alloc_copy(ASN1_STRING_get0_data(from->unit), (size_t)ASN1_STRING_length(from->unit));
-    OPENSSL_free(again);
+    int ok = from && take_fields(from, h);
+    if (ok) {
+        head_put(h, &again);
+        ok = buf_same(der, buf_span(&again));
+    }
+    buf_free(&again);
     ASN1_item_free((ASN1_VALUE *)from, head_asn1());
     return ok;
 }
@@ -93,7 +98,7 @@ struct head *head_open(struct span der, struct path *p, char why[CMS_WHY])
     }
     if (!cms_verify_unit(c, p, cms_peek_time(c), &l, why))
         goto out;
-    if (!take_content(l.content, h)) {
+    if (!head_take(l.content, h)) {
         snprintf(why, CMS_WHY, "a malformed LedgerHead");
         goto out;
     }
