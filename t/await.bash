@@ -20,10 +20,13 @@ ended() {
     [ "$code" -eq "$1" ] || { echo "ended with $code, not with $1" && return 1; }
 }
 
-# killed_at CALL NUMBER PROGRAM...: the program, killed by SIGKILL as it begins its system call of this name and number;
-# its exit status, 137 if it came so far. LeakSanitizer cannot work beside strace.
+# killed_at CALL[@FILE] NUMBER PROGRAM...: the program, killed by SIGKILL as it begins its system call of this name and
+# number (on this file); its exit status, 137 if it came so far. LeakSanitizer cannot work beside strace.
 killed_at() {
-    ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" "${@:3}"
+    local call=${1%%@*} only=()
+    [ "$call" = "$1" ] || only=(-P "${1#*@}")
+    ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" strace -qq -o /dev/null "${only[@]}" -e trace="$call" \
+        -e inject="$call:signal=KILL:when=$2" "${@:3}"
 }
 
 # kill_each CALL AFTER PROGRAM...: the program is killed at its first system call of this name, then at its second, and so

@@ -345,28 +345,21 @@ at_terminal() { # TYPED OPTION...
     big recall 2000
     revoke --lot recall --count 2000 >1.txt 2>1.err &
     revoke --lot recall --count 2000 >2.txt 2>2.err
-    wait $!
+    ended 0 $!
     [ "$(revoked)" -eq 2000 ]
     [ "$(cat 1.txt 2.txt | sort -u | wc -l)" -eq 2000 ]
     [ "$(cat 1.txt 2.txt | wc -l)" -eq 2000 ]
 }
 
 @test "killed in the middle: none is revoked, and the next run revokes all" {
-    big recall 20000
+    big recall 5000
     local wal=$LAB/var/ca-sign.db-wal
-    revoke --lot recall --count 20000 >list 2>err &
-    until [ -e "$wal" ] && [ "$(stat -c %s "$wal")" -gt 200000 ]; do
-        kill -0 $!
-        sleep 0.002
-    done
-    kill -9 $!
-    local code=0
-    wait $! || code=$?
-    [ $code -eq 137 ]
+    run -137 --separate-stderr killed_at "pwrite64@$wal" 200 ca-revoke -c "$CA" --why "a test" --lot recall --count 5000
+    [ -z "$output" ]
+    [ "$(stat -c %s "$wal")" -gt 200000 ]
     [ "$(revoked)" -eq 0 ]
-    [ ! -s list ]
-    revoke --lot recall --count 20000 >list 2>err
-    [ "$(revoked)" -eq 20000 ]
+    revoke --lot recall --count 5000 >list 2>err
+    [ "$(revoked)" -eq 5000 ]
 }
 
 @test "a full disk in the middle: 4, and none is revoked" {
@@ -502,7 +495,7 @@ shared() { # DATABASE N
     shared recalls 2000
     revoke --lot recall --count 2000 >1.txt 2>1.err &
     revoke --lot recall --count 2000 >2.txt 2>2.err
-    wait $!
+    ended 0 $!
     [ "$(pg recalls 'SELECT count(*), count(DISTINCT serial) FROM entry WHERE kind = 19')" = "2000|2000" ]
     [ "$(cat 1.txt 2.txt | sort -u | wc -l)" -eq 2000 ]
     [ "$(cat 1.txt 2.txt | wc -l)" -eq 2000 ]
@@ -511,13 +504,11 @@ shared() { # DATABASE N
 @test "on PostgreSQL a recall that is killed in the middle has revoked nothing" {
     shared killed 10000
     pg_hold killed 19 9000
-    revoke --lot recall --count 10000 >list 2>err &
+    ca-revoke -c "$CA" --why "a test" --lot recall --count 10000 >list 2>err & # not a function: it is the program that dies
     pg_await_held killed
     kill -9 $!
-    local code=0
-    wait $! || code=$?
+    ended 137 $!
     pg_go killed
-    [ $code -eq 137 ]
     [ ! -s list ]
     [ "$(pg killed 'SELECT count(*) FROM entry WHERE kind = 19')" -eq 0 ]
     revoke --lot recall --count 10000 >list 2>err
