@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     check(&p, &m);
     enum status st = plan_load(m.config, &plan);
     if (st == ST_OK)
-        st = store_open(plan->store, 1, &s);
+        st = store_open(plan->store, STORE_MAKE, &s);
     if (st == ST_OK)
         st = import_run(plan, s, &m.o);
     store_close(s);

@@ -241,7 +241,7 @@ static enum status run(const struct mode *m)
     struct inventory v = {0};
     enum status st = plan_load(m->config, &plan);
     if (st == ST_OK)
-        st = store_open(plan->store, 0, &s);
+        st = store_open(plan->store, STORE_SHOW, &s);
     if (st == ST_OK)
         st = inventory_open(plan, s, clock_now(), &v);
     if (st == ST_OK) {

@@ -58,7 +58,7 @@ static enum status run(const struct mode *o)
     struct prune_list list = {0};
     enum status st = plan_load(o->config, &plan);
     if (st == ST_OK)
-        st = store_open(plan->store, 0, &s);
+        st = store_open(plan->store, STORE_USE, &s);
     if (st == ST_OK && !o->dry_run)
         st = store_lock(s, (int)plan->wait);
     if (st == ST_OK)

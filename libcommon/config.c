@@ -14,14 +14,23 @@
 #include "diag.h"
 #include "io.h"
 
-struct cfg *cfg_load(const char *path)
+struct cfg *cfg_parse(const char *path, const void *text, size_t n)
 {
     struct cfg *c = alloc_zero(1, sizeof *c);
     c->path = alloc_str(path);
-    if (cfg_tree_load(c))
+    if (cfg_tree_parse(c, text, n))
         return c;
     cfg_free(c);
     return NULL;
+}
+
+struct cfg *cfg_load(const char *path)
+{
+    struct buf text = {0};
+    struct cfg *c =
+        io_read_file(path, CONFIG_OCTETS, &text) ? cfg_parse(path, text.d, text.n) : NULL;
+    buf_free(&text);
+    return c;
 }
 
 void cfg_free(struct cfg *c)

@@ -40,6 +40,8 @@ struct cfg_field {
 
 /* NULL after a warning. */
 struct cfg *cfg_load(const char *path);
+/* Of what was read already; `path` names it in warnings. */
+struct cfg *cfg_parse(const char *path, const void *text, size_t n);
 void cfg_free(struct cfg *c);
 const char *cfg_path(const struct cfg *c);
 const struct cfg_node *cfg_root(const struct cfg *c);

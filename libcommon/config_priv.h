@@ -25,8 +25,9 @@ struct cfg {
     size_t owned;
 };
 
-/* Reads the file named c->path into c->root. 0 after a warning; c is then still to be freed. */
-int cfg_tree_load(struct cfg *c);
+/* Reads the text of the file named c->path into c->root. 0 after a warning; c is then still to be
+ * freed. */
+int cfg_tree_parse(struct cfg *c, const void *text, size_t n);
 void cfg_tree_free(struct cfg_node *n);
 
 #endif

@@ -7,12 +7,11 @@
 #include "alloc.h"
 #include "buf.h"
 #include "diag.h"
-#include "io.h"
 
 struct load {
     struct cfg *c;
     yaml_parser_t parser;
-    struct buf input;
+    struct span input;
     struct cfg_node *open[CONFIG_DEPTH]; /* from the root inward */
     size_t depth, nodes;
     int documents;
@@ -43,11 +42,11 @@ static int bad_octet(const struct load *l)
     yaml_mark_t at = {0};
     size_t n = l->parser.problem_offset < l->input.n ? l->parser.problem_offset : l->input.n;
     for (size_t i = 0; i < n; i++) {
-        if (l->input.d[i] == '\n') {
+        if (l->input.p[i] == '\n') {
             at.line++;
             at.column = 0;
         } else {
-            at.column += (l->input.d[i] & 0xc0) != 0x80;
+            at.column += (l->input.p[i] & 0xc0) != 0x80;
         }
     }
     return bad_at(l, at, l->parser.problem);
@@ -203,21 +202,16 @@ static int events(struct load *l)
     }
 }
 
-int cfg_tree_load(struct cfg *c)
+int cfg_tree_parse(struct cfg *c, const void *text, size_t n)
 {
-    struct load l = {.c = c};
-    int ok = 0;
-    if (!io_read_file(c->path, CONFIG_OCTETS, &l.input))
-        goto out;
+    struct load l = {.c = c, .input = {text, n}};
     if (!yaml_parser_initialize(&l.parser))
         diag_exit(ST_TEMP, "%s: memory", c->path);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&l.parser, l.input.d, l.input.n);
-    ok = events(&l);
+    yaml_parser_set_input_string(&l.parser, l.input.p, n);
+    int ok = events(&l);
     if (ok && !c->root)
         ok = diag_warn("%s:1:1: the file is empty", c->path);
     yaml_parser_delete(&l.parser);
-out:
-    buf_free(&l.input);
     return ok;
 }

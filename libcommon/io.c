@@ -168,9 +168,9 @@ int io_sync(const char *path)
     return ok;
 }
 
-static int take_lock(const char *path, int how, int seconds)
+static int take_lock(int folder, const char *path, int how, int seconds)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = openat(folder, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     for (int waited = 0;; waited++) {
@@ -188,12 +188,17 @@ static int take_lock(const char *path, int how, int seconds)
 
 int io_lock(const char *path, int seconds)
 {
-    return take_lock(path, LOCK_EX, seconds);
+    return take_lock(AT_FDCWD, path, LOCK_EX, seconds);
+}
+
+int io_lock_at(int folder, const char *name, int seconds)
+{
+    return take_lock(folder, name, LOCK_EX, seconds);
 }
 
 int io_lock_shared(const char *path, int seconds)
 {
-    return take_lock(path, LOCK_SH, seconds);
+    return take_lock(AT_FDCWD, path, LOCK_SH, seconds);
 }
 
 mode_t io_umask(void)

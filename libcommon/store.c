@@ -44,20 +44,21 @@ enum status store_failed(const struct store *s, enum store_folder f, const char 
     return ST_TEMP;
 }
 
-static int open_folder(struct store *s, enum store_folder f, int make)
+static int open_folder(struct store *s, enum store_folder f, enum store_access access)
 {
     int at = f ? s->fd[STORE_ROOT] : AT_FDCWD;
     const char *name = f ? store_folders[f] : s->path;
-    /* What runs as another user reads certificates there; keys have their own mode. */
-    mode_t mode = f == STORE_PENDING || f == STORE_STATE ? 0700 : 0755;
+    /* What runs as another user reads certificates there; keys have their own mode. A request may
+     * have a challengePassword in it. */
+    mode_t mode = f == STORE_PENDING ? 0700 : 0755;
     /* Whatever the umask. */
-    if (make && mkdirat(at, name, mode) == 0 && fchmodat(at, name, mode, 0))
+    if (access == STORE_MAKE && mkdirat(at, name, mode) == 0 && fchmodat(at, name, mode, 0))
         return 0;
     s->fd[f] = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (f ? O_NOFOLLOW : 0));
-    return s->fd[f] >= 0;
+    return s->fd[f] >= 0 || (access == STORE_SHOW && f == STORE_PENDING && errno == EACCES);
 }
 
-enum status store_open(const char *path, int make, struct store **out)
+enum status store_open(const char *path, enum store_access access, struct store **out)
 {
     struct store *s = alloc_zero(1, sizeof *s);
     s->path = alloc_str(path);
@@ -66,10 +67,10 @@ enum status store_open(const char *path, int make, struct store **out)
         s->fd[f] = -1;
     *out = NULL;
     for (int f = 0; f < STORE_FOLDERS; f++)
-        if (!open_folder(s, (enum store_folder)f, make)) {
+        if (!open_folder(s, (enum store_folder)f, access)) {
             int missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
             store_failed(s, (enum store_folder)f, NULL, NULL);
-            if (missing && !make)
+            if (missing && access != STORE_MAKE)
                 diag_hint("cert-import makes a store");
             store_close(s);
             return missing ? ST_USAGE : ST_TEMP;
@@ -95,14 +96,6 @@ const char *store_path(const struct store *s)
     return s->path;
 }
 
-static int left_over(const char *name)
-{
-    static const char state[] = ".yaml.tmp."; /* io_write_file's, and mkstemp's six letters */
-    const char *tmp = strstr(name, state);
-    return !strncmp(name, ".new-", 5) || !strncmp(name, ".del-", 5) ||
-           (tmp && strlen(tmp) == sizeof state - 1 + 6);
-}
-
 /* What a killed process left: a folder that never got its name or has lost it, a link or a state
  * that was not yet renamed. Nobody else is at work: the lock is held. */
 static int clean(struct store *s, enum store_folder f)
@@ -113,7 +106,7 @@ static int clean(struct store *s, enum store_folder f)
     if (!dir)
         return 0;
     while ((more = store_next(dir, &e)) > 0) {
-        if (!left_over(e->d_name) || (f != STORE_STATE && *e->d_name != '.'))
+        if (strncmp(e->d_name, ".new-", 5) && strncmp(e->d_name, ".del-", 5))
             continue;
         /* What somebody else put there must not keep the device from renewing. */
         if (unlinkat(s->fd[f], e->d_name, 0) &&
@@ -126,10 +119,10 @@ static int clean(struct store *s, enum store_folder f)
     return !more;
 }
 
-static void held_by(const struct store *s, const char *path)
+static void held_by(const struct store *s)
 {
     char pid[24] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(s->fd[STORE_ROOT], ".lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n = fd < 0 ? -1 : read(fd, pid, sizeof pid - 1);
     if (fd >= 0)
         close(fd);
@@ -140,19 +133,39 @@ static void held_by(const struct store *s, const char *path)
         diag_warn("%s: another process is at work in this store", s->path);
 }
 
+/* Whoever else could put files and links there could have keys overwritten and servers told lies.
+ */
+static enum status ours_alone(const struct store *s)
+{
+    struct stat st;
+    for (int f = 0; f < STORE_FOLDERS; f++) {
+        if (fstat(s->fd[f], &st))
+            return store_failed(s, (enum store_folder)f, NULL, NULL);
+        int other = st.st_uid != geteuid() && st.st_uid != 0;
+        if (!other && !(st.st_mode & S_IWOTH))
+            continue;
+        store_failed(s, (enum store_folder)f, NULL,
+                     other ? "belongs to another user" : "everybody can write there");
+        if (other)
+            diag_hint("run it as the user whose store it is");
+        return ST_USAGE;
+    }
+    return ST_OK;
+}
+
 enum status store_lock(struct store *s, int seconds)
 {
     assert(s->lock < 0);
-    char *path = alloc_printf("%s/.lock", s->path), pid[24];
-    enum status st = ST_OK;
-    s->lock = io_lock(path, seconds);
-    if (s->lock < 0 && errno == EWOULDBLOCK) {
-        held_by(s, path);
+    char pid[24];
+    enum status st = ours_alone(s);
+    if (st == ST_OK)
+        s->lock = io_lock_at(s->fd[STORE_ROOT], ".lock", seconds);
+    if (st == ST_OK && s->lock < 0 && errno == EWOULDBLOCK) {
+        held_by(s);
         st = ST_TEMP;
-    } else if (s->lock < 0) {
+    } else if (st == ST_OK && s->lock < 0) {
         st = store_failed(s, STORE_ROOT, ".lock", NULL);
     }
-    free(path);
     if (st != ST_OK)
         return st;
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());

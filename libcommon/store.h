@@ -41,13 +41,19 @@ int store_name_ok(const char *name);
 
 struct store;
 
-/* make: the folders are made where they are missing. ST_USAGE: there is no store; ST_TEMP. */
-enum status store_open(const char *path, int make, struct store **out);
+enum store_access {
+    STORE_USE,
+    STORE_MAKE, /* its folders are made where they are missing */
+    STORE_SHOW /* only to be scanned and read, also by who may not see enrolments under way: then no
+                * certificate is `pending` */
+};
+/* ST_USAGE: there is no store; ST_TEMP. */
+enum status store_open(const char *path, enum store_access access, struct store **out);
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
 /* Exclusive against other processes until store_unlock or store_close; waits up to `seconds`, then
- * ST_TEMP with the process that holds it. Takes away what a killed process left. What changes the
- * store asserts that it is held. */
+ * ST_TEMP with the process that holds it. ST_USAGE: somebody else could change it meanwhile. Takes
+ * away what a killed process left. What changes the store asserts that it is held. */
 enum status store_lock(struct store *s, int seconds);
 void store_unlock(struct store *s);
 

@@ -134,22 +134,6 @@ enum status store_add(struct store *s, const struct store_new *n, char name[STOR
     return st;
 }
 
-/* Made beside, where what a kill leaves is taken away. */
-static int replace_meta(const struct store *s, const char *name, struct span octets)
-{
-    static const char tmp[] = ".new-.meta";
-    int certs = s->fd[STORE_CERT];
-    int folder = openat(certs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    int ok = folder >= 0 && (unlinkat(certs, tmp, 0) == 0 || errno == ENOENT) &&
-             store_put_file(certs, tmp, octets, 0644) &&
-             renameat(certs, tmp, folder, "meta.yaml") == 0 && fsync(folder) == 0;
-    int saved = errno;
-    if (folder >= 0)
-        close(folder);
-    errno = saved;
-    return ok;
-}
-
 /* What it was in use for is known when it is superseded: said in meta.yaml ahead of the switch. */
 static enum status note_purpose(struct store *s, const char *name, const char *purpose)
 {
@@ -170,7 +154,7 @@ static enum status note_purpose(struct store *s, const char *name, const char *p
             all[j] = i.purposes[j];
         all[k] = purpose;
         put_meta(i.origin, i.added, all, k + 1, &meta);
-        if (!replace_meta(s, name, buf_span(&meta)))
+        if (!store_replace_file(s, STORE_CERT, name, "meta.yaml", buf_span(&meta)))
             st = store_failed(s, STORE_CERT, name, NULL);
         free(all);
     }

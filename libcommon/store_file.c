@@ -165,6 +165,22 @@ int store_read_file(const struct store *s, enum store_folder f, const char *name
     return ok ? 1 : -1;
 }
 
+int store_read_yaml(const struct store *s, enum store_folder f, const char *name, const char *file,
+                    struct cfg **c)
+{
+    struct buf text = {0};
+    int have = store_read_file(s, f, name, file, &text);
+    *c = NULL;
+    if (have > 0) {
+        char *path = store_path_of(s, f, name, file);
+        *c = cfg_parse(path, text.d, text.n);
+        have = *c ? 1 : -1;
+        free(path);
+    }
+    buf_free(&text);
+    return have >= 0;
+}
+
 static void beside(char out[STORE_NAME + 8], const char *how, const char *name)
 {
     snprintf(out, STORE_NAME + 8, ".%s-%s", how, name);
@@ -195,6 +211,23 @@ int store_put_file(int folder, const char *file, struct span octets, mode_t mode
     ok = close(fd) == 0 && ok;
     if (!ok && saved)
         errno = saved;
+    return ok;
+}
+
+/* What a kill leaves of it is taken away with the lock. */
+int store_replace_file(const struct store *s, enum store_folder f, const char *name,
+                       const char *file, struct span octets)
+{
+    static const char tmp[] = ".new-.file";
+    int folder =
+        openat(s->fd[f], name ? name : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int ok = folder >= 0 && (unlinkat(s->fd[f], tmp, 0) == 0 || errno == ENOENT) &&
+             store_put_file(s->fd[f], tmp, octets, 0644) &&
+             renameat(s->fd[f], tmp, folder, file) == 0 && fsync(folder) == 0;
+    int saved = errno;
+    if (folder >= 0)
+        close(folder);
+    errno = saved;
     return ok;
 }
 

@@ -1,9 +1,11 @@
 #include "store_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -33,16 +35,13 @@ static const struct cfg_field meta_fields[] = {
 /* A certificate that somebody copied in by hand has no meta.yaml: nothing is known of it. */
 static int read_meta(const struct store *s, const char *name, struct store_item *out)
 {
-    struct buf there = {0};
     struct meta m = {.origin = STORE_UNKNOWN};
-    int have = store_read_file(s, STORE_CERT, name, "meta.yaml", &there);
-    buf_free(&there);
+    struct cfg *c;
+    int ok = store_read_yaml(s, STORE_CERT, name, "meta.yaml", &c);
     out->origin = STORE_UNKNOWN;
-    if (have <= 0)
-        return have == 0;
-    char *path = store_path_of(s, STORE_CERT, name, "meta.yaml");
-    struct cfg *c = cfg_load(path);
-    int ok = c && cfg_read(c, cfg_root(c), meta_fields, &m);
+    if (!c)
+        return ok;
+    ok = cfg_read(c, cfg_root(c), meta_fields, &m);
     if (ok && m.added && !clock_parse(m.added, &out->added))
         ok = cfg_bad(c, cfg_get(cfg_root(c), "added"), "not a time");
     if (ok && m.purposes.n > STORE_PURPOSES)
@@ -55,7 +54,6 @@ static int read_meta(const struct store *s, const char *name, struct store_item 
             out->purposes[i] = alloc_str(m.purposes.v[i]);
     }
     cfg_free(c);
-    free(path);
     return ok;
 }
 
@@ -80,16 +78,26 @@ static int read_uri(const struct store *s, enum store_folder f, const char *name
 int store_read_key(const struct store *s, enum store_folder f, const char *name, char **key,
                    int *in_token)
 {
-    struct buf b = {0};
+    struct stat st;
     *key = NULL;
     int have = read_uri(s, f, name, key);
     *in_token = have > 0;
     if (have)
         return have;
-    have = store_read_file(s, f, name, "key.pem", &b);
-    if (have > 0)
-        *key = store_path_of(s, f, name, "key.pem");
-    buf_wipe(&b);
+    /* Only who uses it needs to be allowed to read it. */
+    char *path = alloc_printf("%s/key.pem", name);
+    if (fstatat(s->fd[f], path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        have = S_ISREG(st.st_mode) ? 1 : -1;
+        if (have < 0)
+            store_failed(s, f, path,
+                         S_ISLNK(st.st_mode) ? "a symbolic link" : "not a regular file");
+        else
+            *key = store_path_of(s, f, name, "key.pem");
+    } else if (errno != ENOENT) {
+        store_failed(s, f, path, NULL);
+        have = -1;
+    }
+    free(path);
     return have;
 }
 

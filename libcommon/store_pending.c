@@ -15,7 +15,6 @@
 #include "config.h"
 #include "csr.h"
 #include "diag.h"
-#include "io.h"
 #include "p11key.h"
 
 struct note {
@@ -74,9 +73,11 @@ static int hex_octets(const char *hex, unsigned char *out, size_t n)
 static int read_note(const struct store *s, const char *purpose, struct store_enrolment *out)
 {
     struct note m = {NULL, NULL, NULL};
-    char *path = store_path_of(s, STORE_PENDING, purpose, "meta.yaml");
-    struct cfg *c = cfg_load(path);
-    int ok = c && cfg_read(c, cfg_root(c), note_fields, &m);
+    struct cfg *c;
+    int ok = store_read_yaml(s, STORE_PENDING, purpose, "meta.yaml", &c);
+    if (ok && !c)
+        store_failed(s, STORE_PENDING, purpose, "its meta.yaml is missing");
+    ok = c && cfg_read(c, cfg_root(c), note_fields, &m);
     if (ok && !clock_parse(m.began, &out->began))
         ok = cfg_bad(c, cfg_get(cfg_root(c), "began"), "not a time");
     if (ok && !hex_octets(m.transaction, out->transaction, sizeof out->transaction))
@@ -85,7 +86,6 @@ static int read_note(const struct store *s, const char *purpose, struct store_en
         ok = cfg_bad(c, cfg_get(cfg_root(c), "replaces"), "not the name of a certificate");
     snprintf(out->replaces, sizeof out->replaces, "%s", ok && m.replaces ? m.replaces : "");
     cfg_free(c);
-    free(path);
     return ok;
 }
 
@@ -178,30 +178,20 @@ static const struct cfg_field state_fields[] = {
     {.name = NULL},
 };
 
-static char *state_path(const struct store *s, const char *purpose)
-{
-    return alloc_printf("%s/%s/%s.yaml", s->path, store_folders[STORE_STATE], purpose);
-}
-
 int store_state_read(struct store *s, const char *purpose, struct store_state *out)
 {
     struct state state = {.boot = NULL};
-    char *path = state_path(s, purpose);
-    int ok = 1;
+    struct cfg *c;
+    char *file = alloc_printf("%s.yaml", purpose);
+    int ok = store_read_yaml(s, STORE_STATE, NULL, file, &c);
+    if (c)
+        ok = cfg_read(c, cfg_root(c), state_fields, &state);
     *out = state.s;
-    if (access(path, F_OK) == 0) {
-        struct cfg *c = cfg_load(path);
-        ok = c && cfg_read(c, cfg_root(c), state_fields, &state);
-        *out = state.s;
-        snprintf(out->boot, sizeof out->boot, "%s", ok && state.boot ? state.boot : "");
-        snprintf(out->replaced, sizeof out->replaced, "%s",
-                 ok && state.replaced ? state.replaced : "");
-        snprintf(out->making, sizeof out->making, "%s", ok && state.making ? state.making : "");
-        cfg_free(c);
-    } else if (errno != ENOENT) {
-        ok = diag_warn("%s: %s", path, strerror(errno));
-    }
-    free(path);
+    snprintf(out->boot, sizeof out->boot, "%s", ok && state.boot ? state.boot : "");
+    snprintf(out->replaced, sizeof out->replaced, "%s", ok && state.replaced ? state.replaced : "");
+    snprintf(out->making, sizeof out->making, "%s", ok && state.making ? state.making : "");
+    cfg_free(c);
+    free(file);
     return ok;
 }
 
@@ -209,7 +199,7 @@ enum status store_state_write(struct store *s, const char *purpose, const struct
 {
     struct buf b = {0};
     assert(s->lock >= 0);
-    char *path = state_path(s, purpose);
+    char *file = alloc_printf("%s.yaml", purpose);
     buf_printf(&b, "set: %lld\nfailures: %lld\nagain: %lld\n", (long long)st->set,
                (long long)st->failures, (long long)st->again);
     buf_printf(&b, "hook: %s\nrestart: %s\nprune: %s\nasked: %s\n", st->hook ? "yes" : "no",
@@ -220,10 +210,10 @@ enum status store_state_write(struct store *s, const char *purpose, const struct
         buf_printf(&b, "making: \"%s\"\n", st->making);
     if (*st->boot)
         buf_printf(&b, "boot: \"%s\"\n", st->boot);
-    int ok = io_write_file(path, b.d, b.n, 0644, IO_FSYNC);
+    int ok = store_replace_file(s, STORE_STATE, NULL, file, buf_span(&b));
     if (!ok)
-        diag_warn("%s: %s", path, strerror(errno));
+        store_failed(s, STORE_STATE, file, NULL);
     buf_free(&b);
-    free(path);
+    free(file);
     return ok ? ST_OK : ST_TEMP;
 }

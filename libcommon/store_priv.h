@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/types.h>
 
+#include "config.h"
 #include "store.h"
 
 enum store_folder {
@@ -70,6 +71,12 @@ char *store_path_of(const struct store *s, enum store_folder f, const char *name
  * warning. */
 int store_read_key(const struct store *s, enum store_folder f, const char *name, char **key,
                    int *in_token);
+/* Writes a file anew and whole, beside and renamed. 1, or 0 with errno. */
+int store_replace_file(const struct store *s, enum store_folder f, const char *name,
+                       const char *file, struct span octets);
+/* A small YAML file: 1, *c NULL where it is not there; 0 after a warning. */
+int store_read_yaml(const struct store *s, enum store_folder f, const char *name, const char *file,
+                    struct cfg **c);
 int store_put_key(int folder, struct span key_pem, const char *key_uri);
 /* The first PEM block of a file, which must have this label, as DER: 1; 0: not there; -1 after a
  * warning. */

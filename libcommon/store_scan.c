@@ -212,7 +212,7 @@ static int scan(struct scanner *c)
     *out = (struct store_scan){.newest_not_before = INT64_MIN};
     c->cap = c->n_keys = 0;
     c->again = 0;
-    int ok = each_name(c, STORE_PENDING, DT_DIR, each_pending) &&
+    int ok = (c->s->fd[STORE_PENDING] < 0 || each_name(c, STORE_PENDING, DT_DIR, each_pending)) &&
              each_name(c, STORE_CERT, DT_DIR, each_cert);
     if (ok && out->n)
         qsort(out->certs, out->n, sizeof *out->certs, by_name);

@@ -150,7 +150,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 2 && i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(argv[2], verbs[i].name) || argc - 3 != verbs[i].words)
             continue;
-        enum status st = store_open(argv[1], 1, &store);
+        enum status st = store_open(argv[1], STORE_MAKE, &store);
         if (st == ST_OK)
             st = store_lock(store, 5);
         if (st == ST_OK)

@@ -57,7 +57,7 @@ drwxr-xr-x cert/b
 drwx------ pending
 drwxr-xr-x purpose
 lrwxrwxrwx purpose/tls
-drwx------ state
+drwxr-xr-x state
 -rw-r--r-- state/tls.yaml" ]
     chmod 755 . && as_nobody openssl x509 -in store/purpose/tls/cert.pem -noout
     run -1 as_nobody cat store/purpose/tls/key.pem
@@ -194,9 +194,55 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
     chmod 700 store
     run -4 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
     [ "$stderr" = "cert-list: store: Permission denied" ]
-    chmod 755 store
+    chmod 755 store && chmod 700 store/cert
     run -4 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
-    [ "$stderr" = "cert-list: store/pending: Permission denied" ]
+    [ "$stderr" = "cert-list: store/cert: Permission denied" ]
+}
+
+@test "a monitor without rights sees what the owner sees; it can neither change nor rehearse" {
+    two
+    openssl req -new -key a.key -subj /CN=x -out x.csr
+    store-test store enrol ipsec x.csr a.key
+    chmod 755 .
+    mkdir -p bin && cp "$BUILD"/bin/cert-{list,prune} bin && chmod -R a+rX bin && chmod a+r store.yaml root.pem
+    run -0 --separate-stderr as_nobody ./bin/cert-list -c store.yaml --json
+    [ -z "$stderr" ]
+    [ "$output" = "$(cert-list -c store.yaml --json)" ]
+    [ "$(head -n 1 <<<"$output" | jq -r .keyIn)" = file ]
+    run -4 --separate-stderr as_nobody ./bin/cert-prune -c store.yaml --dry-run
+    [ "$stderr" = "cert-prune: store/pending: Permission denied" ]
+}
+
+@test "a store that others could change is changed by nobody" {
+    two
+    chmod o+w store/purpose
+    run -2 --separate-stderr device_import a --purpose ipsec
+    [ "$stderr" = "cert-import: store/purpose: everybody can write there" ]
+    chmod o-w store/purpose && chown 65534 store
+    run -2 --separate-stderr cert-prune -c store.yaml
+    [ "$stderr" = "cert-prune: store: belongs to another user
+cert-prune: hint: run it as the user whose store it is" ]
+    run -0 cert-list -c store.yaml
+}
+
+@test "a file of the store that is a link is not followed, nor is its state, nor its lock" {
+    two
+    mkdir elsewhere
+    cp store/cert/b/meta.yaml elsewhere && ln -sf "$PWD/elsewhere/meta.yaml" store/cert/b/meta.yaml
+    run -1 --separate-stderr cert-list -c store.yaml b
+    [ "$stderr" = "cert-list: store/cert/b/meta.yaml: a symbolic link" ]
+    ln -sf "$PWD/elsewhere/key.pem" store/cert/b/key.pem
+    rm store/cert/b/meta.yaml
+    run -1 --separate-stderr cert-list -c store.yaml b
+    [ "$stderr" = "cert-list: store/cert/b/key.pem: a symbolic link" ]
+    echo 'set: 5' >elsewhere/state && ln -sf "$PWD/elsewhere/state" store/state/tls.yaml
+    run -1 --separate-stderr store-test store state tls
+    [ "$stderr" = "store-test: store/state/tls.yaml: a symbolic link" ]
+    [ "$(cat elsewhere/state)" = "set: 5" ]
+    ln -sf "$PWD/elsewhere/lock" store/.lock
+    run -4 --separate-stderr cert-prune -c store.yaml
+    [ "$stderr" = "cert-prune: store/.lock: Too many levels of symbolic links" ]
+    [ ! -e elsewhere/lock ]
 }
 
 @test "a full disk: nothing comes into the store, 4, and what was there stays" {
@@ -333,7 +379,7 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
     mkdir store/cert/.new-x store/cert/.del-y store/pending/.new-tls
     cp a.key store/cert/.del-y/key.pem && ln store/cert/.del-y/key.pem copy
     ln -s ../cert/b store/purpose/.new-tls
-    touch store/state/tls.yaml.tmp.abcdef
+    touch store/state/.new-.file
     run -0 cert-list -c store.yaml
     [ "$(left | wc -l)" -eq 5 ]
     run -0 --separate-stderr cert-prune -c store.yaml
