@@ -200,4 +200,9 @@ bench_recall() {
     [ "$(wc -l <"$dir/recalled")" -eq "$count" ]
     row "recall of a lot of $count" "$(calc "$(least recall 5) / 1e6")" s "<=" 10
     row "recall: peak" "$(peak)" KiB "" ""
+    : >"$costs"
+    r crl crl-make -c "$etc/ca-sign.yaml" -o "$dir/recalled.crl" 2>>"$dir/log"
+    row "recall: a CRL of $count" "$(calc "$(least crl 5) / 1e6")" s "<=" 3
+    row "recall: its peak" "$(peak)" KiB "<=" 65536
+    rm -f "$dir/recalled.crl"
 }

@@ -90,7 +90,7 @@ setup() {
     grep -q 'UTF8STRING *:two' parsed
     grep -q 'UTF8STRING *:attach-1' parsed
     grep -q 'UTF8STRING *:ra-approve-1' parsed
-    grep -qi "INTEGER *:$(ledger ra-approve 'select hex(tid) from entry where kind = 15' | sed 's/^0*//')" parsed
+    grep -qi "INTEGER *:$(ledger ra-approve 'select hex(tid) from entry where kind = 15' | sed 's/^\(00\)*//')" parsed
     openssl cms -cmsout -print -inform DER -in grant.der -noout | grep -q "eContentType: undefined ($ARC.30)"
     cmp <(ledger ra-approve 'select hex(key) from entry where kind = 16') \
         <(openssl x509 -in "$PKI/alice.pem" -noout -pubkey | openssl pkey -pubin -outform DER |

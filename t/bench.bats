@@ -7,7 +7,7 @@ setup_file() {
     BUILD=$(realpath -m "${BUILD:-build}")
     export BUILD OUT=$BATS_FILE_TMPDIR/out
     scripts/bench --dir "$OUT" --devices 200 --held 1000 --store 100 \
-        lots big verify postgres recall store prune >"$BATS_FILE_TMPDIR/table" 2>&1 ||
+        lots big verify postgres recall store prune request lists run >"$BATS_FILE_TMPDIR/table" 2>&1 ||
         { cat "$BATS_FILE_TMPDIR/table" && return 1; }
 }
 
@@ -31,7 +31,8 @@ setup() {
     local row
     for row in 'lots: with to without' 'big: 1000 held' 'verify: hash links' 'postgres: to SQLite' \
         'postgres: two to one' 'recall of a lot of 100' 'store: cert-list --due to the loop' 'store: peak' \
-        'store: start-up' 'prune: twice as many' 'prune: peak'; do
+        'store: start-up' 'prune: twice as many' 'prune: peak' 'request: proof' 'lists: 1000 devices, opened' \
+        'lists: 1000 blocked keys' 'lists: a decision' 'run: what has no answer' 'recall: a CRL of 100'; do
         run -0 jq -r --arg row "$row" 'select((.row | startswith($row)) and .limit != "") | .verdict' "$OUT/bench.json"
         [[ $output =~ ^(ok|MISSED)$ ]] || { echo "$row: $output" && return 1; }
     done

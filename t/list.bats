@@ -329,12 +329,3 @@ many() {
     [ "$(grep -c 'c[0-9]*/cert.pem"' trace)" -eq 9999 ]
     [ "$(grep -c '/meta.yaml"' trace)" -le 2 ]
 }
-
-# bats test_tags=measure
-@test "it starts within 5 ms" {
-    in_use
-    local i
-    for i in {1..40}; do bench-run cost start cert-list -c store.yaml --due; done
-    sort -nk5 cost | head -n 1
-    [ "$(sort -nk5 cost | awk '{ print $5; exit }')" -lt 5000 ]
-}

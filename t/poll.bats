@@ -220,7 +220,7 @@ content() {
     lab_down --poll >poll.pem
     content poll.pem >second
     tid=$(sql 'select hex(tid) from entry where kind = 17')
-    grep -q "INTEGER *:$(sed 's/^0*//' <<<"$tid")\$" second
+    grep -q "INTEGER *:$(sed 's/^\(00\)*//' <<<"$tid")\$" second
     grep -A2 id-cmc-queryPending second | grep -q "HEX DUMP\]:$(printf '82%.0s' {1..16})\$"
     grep -A2 id-cmc-recipientNonce second | grep -q "HEX DUMP\]:$(printf '83%.0s' {1..16})\$"
     nonce=$(grep -A2 id-cmc-senderNonce second | tail -n 1)

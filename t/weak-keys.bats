@@ -176,23 +176,17 @@ TABLE
     [ "${lines[0]}" = 'profile-test: blocked.txt: No such file or directory' ]
 }
 
-# bats test_tags=measure
-@test "a million blocked keys are read in a second, and looked up in no time" {
-    local took
+@test "of a long list each key is blocked, and no other" {
     csr-make -n P-256 -k dev.key -s CN=a >dev.csr
     list
-    /usr/bin/python3 "$WEAK" --hashes 1000000 >blocked.txt
+    /usr/bin/python3 "$WEAK" --hashes 100000 >blocked.txt
     hash dev.csr >>blocked.txt
-    TIMEFORMAT='%U %S'
-    took=$({ time profile-test -c p.yaml -l >/dev/null; } 2>&1)
-    echo "read: $took s of the processor"
-    awk "BEGIN { exit !(${took/ / + } < 1) }"
+    /usr/bin/python3 "$WEAK" --hashes 1000 >>blocked.txt # again
     run -1 profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <dev.csr
     [ "$output" = 'profile-test: refused 2: the public key is on the list of blocked keys blocked.txt' ]
     csr-make -n P-256 -k other.key -s CN=a >other.csr
-    run -0 profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" -b 20000 <other.csr
-    echo "a decision: $output us"
-    awk -v long="$output" 'BEGIN { exit !(long < 60) }'
+    run -0 --separate-stderr profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <other.csr
+    openssl x509 -noout -subject <<<"$output"
 }
 
 # --- the units ---
