@@ -15,7 +15,7 @@
 #define LINE_MAX_OCTETS 512
 
 struct key {
-    unsigned char hash[X509_HASH];
+    unsigned char hash[X509_HASH]; /* or X509_VULNKEY octets, and zeros */
     unsigned file;
 };
 
@@ -23,7 +23,7 @@ struct profile_blocked {
     struct key *v;
     size_t n, cap;
     uint32_t *slots; /* number of a key + 1; 0: free. 2^bits of them, at most half of them taken */
-    int bits;
+    int bits, vulnkeys;              /* vulnkeys: there are such */
     uint64_t factors[X509_HASH / 8]; /* random: a list cannot be made so that it is slow */
     struct cfg_strings files;        /* the strings are the configuration's, which outlives it */
 };
@@ -35,21 +35,23 @@ static const unsigned char digits[256] = {
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
-/* 1; 0: nothing but space and comment; -1: malformed. */
+/* Octets of the hash; 0: nothing but space and comment; -1: malformed. */
 static int parse(const char *s, unsigned char hash[X509_HASH])
 {
-    size_t n = strspn(s, " \t");
-    s += n;
+    int octets = 0;
+    s += strspn(s, " \t");
     if (!*s || *s == '#' || *s == '\r')
         return 0;
-    for (size_t i = 0; i < X509_HASH; i++, s += 2) {
+    for (; octets < X509_HASH; octets++, s += 2) {
         int high = digits[(unsigned char)s[0]], low = high ? digits[(unsigned char)s[1]] : 0;
         if (!low)
-            return -1;
-        hash[i] = (unsigned char)((high - 1) << 4 | (low - 1));
+            break;
+        hash[octets] = (unsigned char)((high - 1) << 4 | (low - 1));
     }
-    n = strspn(s, " \t\r");
-    return !s[n] || (n && s[n] == '#') ? 1 : -1;
+    memset(hash + octets, 0, (size_t)(X509_HASH - octets));
+    size_t n = strspn(s, " \t\r");
+    int ends = !s[n] || (n && s[n] == '#');
+    return ends && (octets == X509_HASH || octets == X509_VULNKEY) ? octets : -1;
 }
 
 static void add(struct profile_blocked *b, const struct key *k)
@@ -76,12 +78,14 @@ static int read_lines(struct profile_blocked *b, FILE *f, const char *path, unsi
                              LINE_MAX_OCTETS - 2);
         int r = parse(line, k.hash);
         if (r < 0)
-            return diag_warn("%s:%lu: not the SHA-256 of a public key: 64 hexadecimal digits", path,
-                             no);
+            return diag_warn("%s:%lu: neither the 64 hexadecimal digits of a public key's SHA-256 "
+                             "nor 20 as openssl-vulnkey(1) has them",
+                             path, no);
         if (r && b->n == KEYS_MAX)
             return diag_warn("%s:%lu: more than %d blocked keys", path, no, KEYS_MAX);
         if (r)
             add(b, &k);
+        b->vulnkeys |= r == X509_VULNKEY;
     }
     return ferror(f) ? diag_warn("%s: %s", path, strerror(errno)) : 1;
 }
@@ -146,11 +150,13 @@ void profile_blocked_free(struct profile_blocked *b)
 
 const char *profile_blocked_by(const struct profile_blocked *b, struct span spki)
 {
-    unsigned char hash[X509_HASH];
+    unsigned char hash[X509_HASH], vulnkey[X509_HASH] = {0};
     if (!b)
         return NULL;
     x509_key_hash(spki, hash);
     uint32_t at = *slot_of(b, hash);
+    if (!at && b->vulnkeys && x509_key_vulnkey(spki, vulnkey))
+        at = *slot_of(b, vulnkey);
     if (!at)
         return NULL;
     const char *path = b->files.v[b->v[at - 1].file], *slash = strrchr(path, '/');

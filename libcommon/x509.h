@@ -60,6 +60,10 @@ EVP_PKEY *x509_key_get0(struct span spki);
 int x509_key_weak(struct span spki, char why[X509_WHY]);
 /* SHA-256 over the whole SubjectPublicKeyInfo: the key's identity in ledgers and lists. */
 void x509_key_hash(struct span spki, unsigned char out[X509_HASH]);
+/* An RSA key of whole octets as the lists of openssl-vulnkey(1) have it: the end of the SHA-1 of what openssl-rsa(1)
+ * prints with -modulus. 0: another key. */
+#define X509_VULNKEY 10
+int x509_key_vulnkey(struct span spki, unsigned char out[X509_VULNKEY]);
 /* SHA-1 over the BIT STRING's content: keyIdentifier, section 4.2.1.2 (1). 0: malformed. */
 int x509_key_id(struct span spki, unsigned char out[20]);
 

@@ -289,6 +289,23 @@ void x509_key_hash(struct span spki, unsigned char out[X509_HASH])
     SHA256(spki.p, spki.n, out);
 }
 
+int x509_key_vulnkey(struct span spki, unsigned char out[X509_VULNKEY])
+{
+    struct span n, e;
+    struct buf line = {0};
+    unsigned char sha1[SHA_DIGEST_LENGTH];
+    if (!x509_rsa_open(spki, &n, &e))
+        return 0;
+    buf_str(&line, "Modulus=");
+    for (size_t i = 0; i < n.n; i++)
+        buf_printf(&line, "%02X", (unsigned)n.p[i]);
+    buf_char(&line, '\n');
+    SHA1(line.d, line.n, sha1);
+    memcpy(out, sha1 + sizeof sha1 - X509_VULNKEY, X509_VULNKEY);
+    buf_free(&line);
+    return 1;
+}
+
 int x509_key_id(struct span spki, unsigned char out[20])
 {
     struct span alg, bits;

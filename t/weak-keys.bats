@@ -141,6 +141,21 @@ list() { # LINE...: blocked.txt, and p.yaml that names it
     profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <dev.csr >cert.pem
 }
 
+@test "a list as openssl-vulnkey has it, of RSA moduli, is taken as it is" {
+    local digits
+    csr-make -n RSA-2048 -k dev.key -s CN=a >dev.csr
+    digits=$(openssl req -in dev.csr -noout -modulus | sha1sum | cut -c21-40)
+    list '# of 2008' 00005890bc78bcbee3ca "$digits"
+    run -1 profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <dev.csr
+    [ "$output" = 'profile-test: refused 2: the public key is on the list of blocked keys blocked.txt' ]
+    list "$(tr 0-9a-f 1-9a-f0 <<<"$digits")"
+    profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <dev.csr >cert.pem
+    # It is not the end of another hash, nor the beginning.
+    csr-make -n P-256 -k ec.key -s CN=a >ec.csr
+    list "$(hash ec.csr | cut -c 1-20)" "$(hash ec.csr | cut -c 45-64)"
+    profile-test -c p.yaml -p x -k "$F/ca.key" -i "$F/ca.pem" <ec.csr >cert.pem
+}
+
 @test "the list holds for presets too, and several lists are named each" {
     local hash
     csr-make -n P-256 -k dev.key -s serialNumber=1 >dev.csr
@@ -160,10 +175,12 @@ list() { # LINE...: blocked.txt, and p.yaml that names it
         run -2 profile-test -c p.yaml -l
         [ "${lines[0]}" = "profile-test: blocked.txt:2: $why" ] || { echo "$line: $output"; return 1; }
     done <<'TABLE'
-cafe|not the SHA-256 of a public key: 64 hexadecimal digits
-GOOD0|not the SHA-256 of a public key: 64 hexadecimal digits
-GOOD# too near|not the SHA-256 of a public key: 64 hexadecimal digits
-g000000000000000000000000000000000000000000000000000000000000000|not the SHA-256 of a public key: 64 hexadecimal digits
+cafe|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
+GOOD0|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
+00005890bc78bcbee3c|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
+00005890bc78bcbee3ca0|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
+GOOD# too near|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
+g000000000000000000000000000000000000000000000000000000000000000|neither the 64 hexadecimal digits of a public key's SHA-256 nor 20 as openssl-vulnkey(1) has them
 TABLE
     list "$good" "# $(printf '%600d' 1)"
     run -2 profile-test -c p.yaml -l
