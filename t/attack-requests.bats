@@ -70,6 +70,19 @@ UNSIGNED="verify-unit: the signature of the request does not match its key (fail
     openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.key
     csr T2 | forge edit "0/2 set @$(spki p256.key)" | refused open T2 "$UNSIGNED"
 }
+
+@test "a verify-unit that lets a bad proof of possession through is no help: ca-sign looks itself" {
+    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out p256.key
+    csr T2 | forge edit "0/2 set @$(spki p256.key)" | attach --lot open | verify-unit >2.pem
+    again 2.pem verify-unit "0/2 del" | ra-approve >3.pem # without the verdict
+    ca-sign <3.pem >4.pem
+    [[ $(openssl cms -verify -noverify -inform PEM -in 4.pem 2>/dev/null | strings) == *'ca-sign: the signature of the request does not match its key'* ]]
+    issued ""
+    # the same way is good for a request that proves it
+    csr T2 | attach --lot open | verify-unit >2.pem
+    again 2.pem verify-unit | ra-approve | ca-sign >4.pem
+    issued T2
+}
 spki() { # KEY
     openssl pkey -in "$1" -pubout -outform DER >"$BATS_TEST_TMPDIR/spki.der"
     echo "$BATS_TEST_TMPDIR/spki.der"
