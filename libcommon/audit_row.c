@@ -68,20 +68,36 @@ static void table(const struct audit_out *o, struct buf *b, const struct audit_r
     buf_free(&hex);
 }
 
+/* What is no text, in the way that the table shows it; NULL is empty. */
+static const char *shown(struct buf *room, const char *s)
+{
+    size_t n = s ? strlen(s) : 0;
+    if (!n || x509_text_ok(s, n))
+        return n ? s : "";
+    buf_reset(room);
+    char *to = (char *)buf_room(room, 4 * n + 1);
+    diag_escape(s, to, 4 * n + 1);
+    return to;
+}
+
 /* --- CSV, RFC 4180 --- */
 
-static void field(struct buf *b, const char *s, int end)
+/* An apostrophe keeps a spreadsheet from taking what a device is called for a formula. */
+static void field(struct buf *b, const char *text, int end)
 {
-    s = s ? s : "";
-    if (strpbrk(s, ",\"\r\n")) {
+    struct buf room = {0};
+    const char *s = shown(&room, text);
+    int quoted = strpbrk(s, ",\"") != NULL;
+    if (quoted)
         buf_char(b, '"');
-        for (; *s; s++)
-            buf_str(b, *s == '"' ? "\"\"" : (char[]){*s, 0});
+    if (*s && strchr("=+-@", *s))
+        buf_char(b, '\'');
+    for (; *s; s++)
+        buf_str(b, *s == '"' ? "\"\"" : (char[]){*s, 0});
+    if (quoted)
         buf_char(b, '"');
-    } else {
-        buf_str(b, s);
-    }
     buf_char(b, end);
+    buf_free(&room);
 }
 
 static void csv(struct buf *b, const struct audit_row *r)
@@ -109,22 +125,12 @@ static void csv(struct buf *b, const struct audit_row *r)
 
 static void json_text(struct buf *b, const char *name, const char *s)
 {
+    struct buf room = {0};
     if (!s)
         return;
-    int whole = x509_text_ok(s, strlen(s));
-    buf_printf(b, ",\"%s\":\"", name);
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c >= 0x80 && !whole)
-            buf_str(b, "\\ufffd");
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_char(b, c);
-    }
-    buf_char(b, '"');
+    buf_printf(b, ",\"%s\":", name);
+    buf_json(b, shown(&room, s));
+    buf_free(&room);
 }
 
 static void json_hex(struct buf *b, const char *name, struct span s)

@@ -123,6 +123,26 @@ END
     grep -q '"note":"verify-unit: device \\"X1\\" is not' <(audit ca-sign --list --json)
 }
 
+@test "what somebody wrote into a ledger is neither a formula nor a command to the terminal, in CSV and JSON" {
+    # named DEVICE-IN-HEX: the lists with a device of this name
+    named() {
+        line_restore granted
+        sqlite3 "$LINE/var/ca-sign.db" "DROP TRIGGER entry_update; UPDATE entry SET device = CAST(x'$1' AS TEXT)
+            WHERE id = (SELECT min(id) FROM entry WHERE kind = 12)"
+        audit ca-sign --list --csv >list.csv
+        audit ca-sign --list --json >list.json
+        python3 -c 'import csv, json
+print(list(csv.DictReader(open("list.csv")))[0]["device"], json.loads(open("list.json").readline())["device"])'
+    }
+    local start
+    for start in = + - @; do
+        [ "$(named "$(printf '%s1+cmd' $start | xxd -p)")" = "'${start}1+cmd ${start}1+cmd" ]
+    done
+    [ "$(named "$(printf '=a,"b"' | xxd -p)")" = "'=a,\"b\" =a,\"b\"" ]
+    [ "$(named "$(printf 'a\033]0;x\xff\n' | xxd -p)")" = 'a\x1b]0;x\xff\x0a a\x1b]0;x\xff\x0a' ]
+    [ "$(named "$(printf 'Gerät' | xxd -p)")" = 'Gerät Gerät' ]
+}
+
 @test "a revoked certificate is listed as such" {
     command ca-revoke -c "$LINE/etc/ca-sign.yaml" --device F2 --reason keyCompromise --why 'found on a desk' --count 1
     [ "$(audit ca-sign --list --csv --lot free | devices)" = 'F,1 issued F2 revoked' ]
