@@ -255,6 +255,17 @@ A1|short|rule reissue: renewal of profile short" ]
     refused A1 once "device \"A1\" already has a certificate for another key, valid to $(ledger "select strftime('%Y-%m-%dT%H:%M:%SZ', min(status), 'unixepoch') from entry where kind = 12"); it is never issued again"
 }
 
+@test "a permission without --profile is one for each profile that the device has a certificate of" {
+    issue A1 anew >1.pem
+    new_key A1
+    issue A1 anew >2.pem
+    issue A1 once >3.pem
+    revoke --device A1 --allow-new-key --count 3
+    [ "$(ledger 'select group_concat(profile) from (select profile from entry where kind = 22 order by profile)')" = anew,once ]
+    new_key A1
+    served A1 once
+}
+
 @test "a key that belongs to another device is refused, revoked or not" {
     issue A1 anew >A1.pem
     revoke --count 1 A1.pem

@@ -103,6 +103,15 @@ ca-revoke: hint: say whose it is with --owner" ]
     [ "$(who)" = "A1/Lab A2/Lab" ]
 }
 
+@test "a lot that two owners had needs the owner's name" {
+    big other-open 3 # of Lab, beside that of Other
+    run -2 revoke --count 5 --lot other-open
+    [ "${lines[0]}" = "ca-revoke: lot \"other-open\" is the name of several owners' lots" ]
+    [ "$(revoked)" -eq 0 ]
+    run -0 revoke --count 2 --lot other-open --owner Other
+    [ "$(who)" = "B1/Other A1/Other" ]
+}
+
 @test "what came through an attach, not what the CA signed by hand" {
     run -0 revoke --count 5 --unit attach-1
     [ "$(who)" = "A1/Lab A2/Lab A3/Lab B1/Other A1/Other" ]
@@ -125,6 +134,11 @@ ca-revoke: hint: say whose it is with --owner" ]
     export CERTLINE_CLOCK=$((later + 20))
     run -0 --separate-stderr revoke --count 1 --unit verify-unit-1 --since "$(date -ud "@$later" +%Y-%m-%dT%H:%M:%SZ)"
     [ "$(who)" = "A9/Lab" ]
+    # to the second
+    moment() { ledger "select strftime('%Y-%m-%dT%H:%M:%SZ', time + $1, 'unixepoch') from entry where kind = 12 and device = 'A9'"; }
+    run -0 --separate-stderr dry --lot open --since "$(moment 0)"
+    [ "${stderr_lines[-1]}" = "ca-revoke: 0 certificates would be revoked, 1 revoked before" ]
+    run -1 dry --lot open --since "$(moment 1)"
     run -1 --separate-stderr revoke --count 1 --unit verify-unit-1 --since 2099-01-01
     [ "${stderr_lines[-1]}" = 'ca-revoke: no certificate that fits --owner, --profile and --since came through unit "verify-unit-1"' ]
     run -2 revoke --unit verify-unit-1 --since yesterday
