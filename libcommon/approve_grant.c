@@ -35,6 +35,12 @@ static void put_text(struct buf *out, const char *s)
     x509_put(out, UTF8_STRING, s, strlen(s));
 }
 
+int approve_reason_ok(const char *why)
+{
+    size_t n = strlen(why);
+    return n && n <= APPROVE_REASON && x509_text_ok(why, n);
+}
+
 void approve_grant_put(const struct approve *a, const struct approve_held *h, int decision,
                        const char *why, struct buf *out)
 {
@@ -194,6 +200,7 @@ static int each_grant(const struct ledger_entry *e, void *arg)
     char why[CMS_WHY], not_may[APPROVE_WHY];
     if (buf_same(e->digest_in, (struct span){n->h->message, CMS_DIGEST}) &&
         (e->status == CMC_SUCCESS || e->status == CMC_FAILED) &&
+        (!e->note || approve_reason_ok(e->note)) &&
         approve_grant_open(n->a, n->h, e->data, (int)e->status, e->note, n->past, &c, &l, why) &&
         approve_may(n->a, n->h, n->lot, n->t, l.signer, not_may))
         add_vote(n->t, &l, e->status == CMC_FAILED, e->note);

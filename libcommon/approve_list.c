@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -74,6 +75,7 @@ enum status approve_list(const struct approve *a)
 /* A line without its end; 0 at the end of input. */
 static int ask(FILE *tty, const char *question, char *out, size_t n)
 {
+    tcflush(fileno(tty), TCIFLUSH); /* nobody answers what was not shown yet */
     fputs(question, tty);
     fflush(tty);
     if (!fgets(out, (int)n, tty))

@@ -71,6 +71,8 @@ void approve_tally_free(struct approve_tally *t);
 /* Whether this person may (still) vote. 0 with `why` set. */
 int approve_may(const struct approve *a, const struct approve_held *h, const struct lot *lot,
                 const struct approve_tally *t, const struct path_unit *who, char why[APPROVE_WHY]);
+/* Whether a person's reason can go down the line. */
+int approve_reason_ok(const char *why);
 /* Appends the DER of a Grant; why NULL: none. */
 void approve_grant_put(const struct approve *a, const struct approve_held *h, int decision,
                        const char *why, struct buf *out);

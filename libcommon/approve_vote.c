@@ -199,7 +199,7 @@ enum status approve_decide(const struct approve *a, const struct approve_person 
     struct approve_held h = {0};
     int changed = 0;
     enum status st = ST_OK;
-    if (why && (!*why || strlen(why) > APPROVE_REASON || !x509_text_ok(why, strlen(why)))) {
+    if (why && !approve_reason_ok(why)) {
         diag_warn("the reason is not 1 to %d octets of plain text", APPROVE_REASON);
         return ST_USAGE;
     }

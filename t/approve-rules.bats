@@ -109,7 +109,6 @@ setup() {
     sed -i 's/two, //' "$LINE/etc/ca-sign.yaml"
     says 1 'lot "two" is not in the file any more' grant alice "$id"
     sed -i 's/lots: \[/lots: [two, /' "$LINE/etc/ca-sign.yaml"
-    sleep 1.1
     attach --poll | verify-unit | ra-approve >3.pem
     people_lots
     ca-sign <3.pem | ra-approve | verify-unit >6.pem
@@ -142,7 +141,6 @@ changed() {
     [ "$(state_of "$new")" = 'waits, 0 of 2' ]
     # The token of the old message asks after nothing.
     line_keep changed
-    sleep 1.1
     attach --poll >poll.pem
     rm "$LINE"/var/verify-unit.db*
     cp "$LINE"/kept/waiting/verify-unit.db* "$LINE/var/"
@@ -211,7 +209,7 @@ changed() {
     [[ ${stderr_lines[0]} == *'the message that waited is not good any more: it is not what its entry in the ledger says'* ]]
 }
 
-@test "a grant that is older than its message does not count, even if its certificate was good at that time" {
+@test "what somebody signs and records without ra-approve counts only if ra-approve would have taken it" {
     . "$BATS_TEST_DIRNAME/forge.bash"
     id=$(waiting)
     grant alice "$id"
@@ -220,6 +218,11 @@ changed() {
     openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
     forge_unit dora approver root dora
     forge_unit ended approver root dora from="$(date -u -d '-9 days' +%Y%m%d000000Z)" to="$(date -u -d '-2 days' +%Y%m%d000000Z)"
+    pki_ca other /CN=Other other
+    forge_unit outsider approver other dora
+    forge_unit asked approver root attach-1
+    forge_unit unit verify-unit root verify-unit-1
+    forge_unit again approver root bob
     while read -r who seconds state; do
         forged $who type=$ARC.30 time=$seconds <content.der | forge get . >forged.der
         forged_ledger "update entry set data = readfile('forged.der') where id = (select min(id) from entry where kind = 16)"
@@ -229,7 +232,26 @@ dora 0 granted, 2 of 2
 dora -432000 waits, 1 of 2
 ended -432000 waits, 1 of 2
 ended 0 waits, 1 of 2
+outsider 0 waits, 1 of 2
+asked 0 waits, 1 of 2
+unit 0 waits, 1 of 2
+again 0 waits, 1 of 2
 TABLE
+}
+
+@test "a refusal whose reason could not go down the line does not count" {
+    . "$BATS_TEST_DIRNAME/forge.bash"
+    id=$(waiting)
+    refuse alice "$id" no
+    ledger ra-approve "select writefile('alice.der', data) from entry where kind = 16" >written
+    openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
+    forge_unit dora approver root dora
+    for why in 6e6f 6e0a6f; do # "no", and in two lines
+        forge edit "8 body $why" <content.der | forged dora type=$ARC.30 | forge get . >forged.der
+        forged_ledger "update entry set data = readfile('forged.der'), note = cast(X'$why' as text) where kind = 16"
+        state_of "$id" >>states
+    done
+    [ "$(cat states)" = $'refused, 0 of 2\nwaits, 0 of 2' ]
 }
 
 @test "a poll with another token, or of another run, is refused, and asks after nothing" {
@@ -237,7 +259,6 @@ TABLE
     forge_twins
     grant alice "$(waiting)"
     grant bob "$(waiting)"
-    sleep 1.1
     attach --poll >poll.pem
     # queryPending is the fourth control; regInfo, with the run, the fifth
     for edit in "0/3/2/0 body $(printf '%032x' 1)" "0/4/2/0/0/1 body $(printf '%032x' 1)"; do

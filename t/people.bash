@@ -71,9 +71,8 @@ asks() { # LOT ID...
 }
 # The ID of what waits alone, or of the last that waits.
 waiting() { ra-approve --list | tail -n 1 | cut -f 1; }
-# attach asks again; --poll passes over what is not due yet.
+# attach asks again.
 polls() {
-    sleep 1.1
     attach --poll | line_middle | attach "$@"
 }
 ledger() { sqlite3 "$LINE/var/$1.db" "$2"; } # UNIT SQL
