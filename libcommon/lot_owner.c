@@ -23,6 +23,8 @@ void lot_owner_free(struct lot_owner *o)
         free(o->fixed[i].type);
         free(o->fixed[i].value);
     }
+    for (size_t i = 0; i < LOT_SAN; i++)
+        free(o->form[i]);
 }
 
 const struct lot_owner *lot_owner_find(const struct lots *ls, const char *name)
@@ -61,8 +63,9 @@ static int read_subject(struct cfg *c, const struct cfg_node *at, struct lot_own
     return r;
 }
 
-/* "kind:value"; one asterisk at either end of the value stands for any text. */
-static int read_form(struct cfg *c, const struct cfg_node *at, const char *form)
+/* "kind:value"; one asterisk at either end of the value stands for any text. *out as a name is
+ * written that is compared with it. */
+static int read_form(struct cfg *c, const struct cfg_node *at, const char *form, char **out)
 {
     char why[X509_WHY];
     const char *colon = strchr(form, ':'), *star = colon ? strchr(colon, '*') : NULL;
@@ -78,10 +81,16 @@ static int read_form(struct cfg *c, const struct cfg_node *at, const char *form)
     if (star && (strchr(star + 1, '*') || (star != colon + 1 && star[1])))
         return cfg_bad(c, at, "\"%s\": one * is allowed, at the start or the end of the value",
                        form);
-    if (!star && !x509_san_parse(form, &der, why))
-        return cfg_bad(c, at, "%s", why);
+    struct buf text = {0};
+    if (star)
+        buf_str(&text, form);
+    else if (x509_san_parse(form, &der, why))
+        x509_san_text(buf_span(&der), &text);
+    else
+        cfg_bad(c, at, "%s", why);
+    *out = (char *)text.d;
     buf_free(&der);
-    return 1;
+    return *out != NULL;
 }
 
 static int read_owner(struct lots *ls, const struct cfg_node *node, struct lot_owner *o)
@@ -97,7 +106,8 @@ static int read_owner(struct lots *ls, const struct cfg_node *node, struct lot_o
     if (o->san.n > LOT_SAN)
         return cfg_bad(ls->cfg, san, "more than %d forms in \"san\"", LOT_SAN);
     for (size_t i = 0; i < o->san.n; i++)
-        if (!read_form(ls->cfg, cfg_kind(san) == CFG_LIST ? cfg_item(san, i) : san, o->san.v[i]))
+        if (!read_form(ls->cfg, cfg_kind(san) == CFG_LIST ? cfg_item(san, i) : san, o->san.v[i],
+                       &o->form[i]))
             return 0;
     return 1;
 }
@@ -184,7 +194,7 @@ static int san_allowed(const struct lot_owner *o, struct span san, char why[LOT_
             break;
         }
         x509_san_text(name, &text);
-        while (i < o->san.n && !has_form((char *)text.d, o->san.v[i]))
+        while (i < o->san.n && !has_form((char *)text.d, o->form[i]))
             i++;
         if (i == o->san.n)
             ok = WHY("owner \"%.30s\": subjectAltName %.60s is not one that it may have", o->name,

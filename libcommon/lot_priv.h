@@ -41,7 +41,9 @@ struct lot_fixed {
 struct lot_owner {
     const char *name, *subject;
     struct cfg_strings san, profiles;
-    int has_san; /* an empty list allows none */
+    int has_san;         /* an empty list allows none */
+    char *form[LOT_SAN]; /* of `san`, as x509_san_text writes it; as it stands where it has an
+                            asterisk */
     struct lot_fixed fixed[LOT_FIXED];
     size_t n_fixed;
 };
@@ -70,7 +72,8 @@ void lot_owner_free(struct lot_owner *o);
 int lot_templates_read(struct lots *ls, const struct cfg_node *node, const struct lot *l);
 /* Whether they name columns of this list. 0 after a warning. */
 int lot_templates_fit(const struct lot *l, const struct csv *csv);
-/* Whether they make the names of every device of this list. 0 after a warning for each whose names they do not. */
+/* Whether they make the names of every device of this list. 0 after a warning for each whose names
+ * they do not. */
 int lot_templates_work(const struct lot *l, const char *path);
 
 #endif

@@ -297,6 +297,11 @@ denies() {
         abc CN=a dns:x.abc.example dns:x.abc.example.evil.example
     denies 'owner "abc": subjectAltName uri:urn:abc: is not one that it may have' abc CN=a uri:urn:abc:
     denies 'owner "abc": subjectAltName email:a@x.abc.example is not one that it may have' abc CN=a email:a@x.abc.example
+    # a form without an asterisk is a name, however it is written
+    owners 'san: ["ip:2001:0db8:0::1", "dn:CN=a, O=b"]'
+    allows abc CN=a ip:2001:db8::1 dn:CN=a,O=b
+    allows abc CN=a ip:2001:0db8:0::1 'dn:CN=a, O=b'
+    denies 'owner "abc": subjectAltName ip:2001:db8::2 is not one that it may have' abc CN=a ip:2001:db8::2
     owners 'subject: O=ABC'
     allows abc O=ABC dns:www.example
     owners 'san: []'
