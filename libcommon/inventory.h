@@ -45,15 +45,33 @@ struct inventory_row {
     const char *origin;
     int64_t added; /* 0: not known */
 };
-/* i: index in scan.certs. Of one that cannot be read only cert and state are set; the brief form
- * opens nothing but cert.pem, and ends with `issuer`. */
+/* i: index in scan.certs. Of one that cannot be read only cert, state and purposes are set; the
+ * brief form opens nothing but cert.pem, and ends with `issuer`. */
 void inventory_row(const struct inventory *v, size_t i, struct inventory_row *out);
 void inventory_row_brief(const struct inventory *v, size_t i, struct inventory_row *out);
 void inventory_row_free(struct inventory_row *r);
 
 /* One object on one line (RFC 8259), appended. */
 void inventory_json(const struct inventory_row *r, struct buf *out);
-/* The whole store as one page that needs nothing else, appended. */
-void inventory_html(const struct inventory *v, struct buf *out);
+/* The whole store as one page that needs nothing else, written as it is made. 0 with errno. */
+int inventory_html(const struct inventory *v, int fd);
+
+/* How a table is shown. */
+struct inventory_view {
+    int due, expired;    /* only those; both 0: all */
+    int colour, columns; /* columns 0: no terminal, nothing is cut */
+};
+struct inventory_widths {
+    int name, purposes, issuer;
+};
+int inventory_shown(const struct inventory *v, const struct inventory_view *view, size_t i);
+void inventory_measure(const struct inventory *v, const struct inventory_view *view,
+                       struct inventory_widths *out);
+/* Its first line and one of the others, appended; the row's purposes are then in one line. */
+void inventory_head(const struct inventory_widths *w, struct buf *out);
+void inventory_line(const struct inventory_view *view, const struct inventory_widths *w,
+                    struct inventory_row *r, struct buf *out);
+/* All of one that can be read, a line each, appended. */
+void inventory_details(const struct inventory_row *r, struct buf *out);
 
 #endif

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "io.h"
+
+#define PAGE 65536 /* octets that are written at once */
 
 /* The page is XML, too, so that any reader can be strict about it. It fetches nothing. */
 static const char head[] =
@@ -34,10 +37,12 @@ static const char head[] =
     "margin:.6rem 0 .2rem;overflow:hidden}\n"
     ".bar i{position:absolute;top:0;bottom:0;left:0}"
     ".bar b{position:absolute;top:0;bottom:0;width:3px;margin-left:-1px;background:CanvasText}\n"
-    ".ends{display:flex;justify-content:space-between;gap:.5rem;font-size:.85rem}\n"
+    ".ends{display:flex;justify-content:space-between;gap:.5rem;font-size:.85rem}"
+    ".ends :first-child,.ends :last-child{white-space:nowrap}\n"
     "dl{display:grid;grid-template-columns:6.2rem 1fr;gap:.1rem .6rem;margin:.5rem 0;"
     "font-size:.9rem}\n"
-    "dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere;min-width:0}dd br{display:block}\n"
+    "dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere;min-width:0}dd "
+    "br{display:block}\n"
     "summary{cursor:pointer;font-size:.9rem;padding:.3rem 0}code{font-size:.85em}\n"
     "</style></head><body>\n";
 
@@ -101,12 +106,14 @@ static void bar(const struct inventory *v, const struct inventory_row *r, const 
 
 static void details(const struct inventory_row *r, struct buf *out)
 {
-    char key[60];
+    char key[100], bits[24] = "";
     buf_str(out, "<details><summary>Details</summary><dl>\n");
     field(out, "serial", r->serial);
     field_time(out, "from", r->cert->not_before);
     field_time(out, "to", r->cert->not_after);
-    snprintf(key, sizeof key, "%s, %d bits, %s", r->key, r->key_bits,
+    if (r->key_bits)
+        snprintf(bits, sizeof bits, ", %d bits", r->key_bits);
+    snprintf(key, sizeof key, "%s%s, %s", r->key, bits,
              strcmp(r->key_in, "none") ? r->key_in : "not in the store");
     field(out, "key", key);
     field(out, "names", r->names);
@@ -128,17 +135,19 @@ static void article(const struct inventory *v, size_t i, struct buf *out)
     const char *kind = kinds[r.state];
     buf_printf(out, "<article><header><h3>%s</h3><span class=\"s %s\">%s</span></header>\n",
                r.cert->name, kind, inventory_state_name(r.state));
-    if (r.state != INVENTORY_BAD) {
+    if (r.state != INVENTORY_BAD)
         bar(v, &r, kind, out);
-        buf_str(out, "<dl>\n");
-        field(out, "purpose", r.purposes);
+    buf_str(out, "<dl>\n");
+    field(out, "purpose", r.purposes);
+    if (r.state != INVENTORY_BAD) {
         if (r.due != INT64_MAX)
             field_time(out, "due", r.due);
         field(out, "subject", r.subject);
         field(out, "issuer", r.issuer);
-        buf_str(out, "</dl>\n");
-        details(&r, out);
     }
+    buf_str(out, "</dl>\n");
+    if (r.state != INVENTORY_BAD)
+        details(&r, out);
     buf_str(out, "</article>\n");
     inventory_row_free(&r);
 }
@@ -202,25 +211,40 @@ static void summary(const struct inventory *v, struct buf *out)
     buf_printf(out, "<li class=\"n\">%s</li></ul>\n", now);
 }
 
-void inventory_html(const struct inventory *v, struct buf *out)
+/* What there is so far; it does not pile up in memory. */
+static int flush(int fd, struct buf *out)
+{
+    int ok = io_write(fd, out->d, out->n);
+    buf_reset(out);
+    return ok;
+}
+
+int inventory_html(const struct inventory *v, int fd)
 {
     /* What a person should see first stands first. */
     static const enum inventory_state order[] = {INVENTORY_BAD, INVENTORY_EXPIRED, INVENTORY_DUE,
                                                  INVENTORY_IN_USE, INVENTORY_NO_PURPOSE};
-    buf_str(out, head);
-    summary(v, out);
-    buf_str(out, "<div class=\"all\">\n");
+    struct buf out = {0};
+    int ok = 1;
+    buf_str(&out, head);
+    summary(v, &out);
+    buf_str(&out, "<div class=\"all\">\n");
     for (size_t k = 0; k < sizeof order / sizeof *order; k++)
-        for (size_t i = 0; i < v->scan.n; i++)
+        for (size_t i = 0; i < v->scan.n && ok; i++) {
             if (v->states[i] == order[k])
-                article(v, i, out);
-    buf_str(out, "</div>\n");
+                article(v, i, &out);
+            ok = out.n < PAGE || flush(fd, &out);
+        }
+    buf_str(&out, "</div>\n");
     if (v->plan->n)
-        buf_str(out, "<h2>Renewal</h2>\n<div class=\"all\">\n");
+        buf_str(&out, "<h2>Renewal</h2>\n<div class=\"all\">\n");
     for (size_t i = 0; i < v->plan->n; i++)
-        renewal(v, &v->plan->purposes[i], out);
+        renewal(v, &v->plan->purposes[i], &out);
     if (v->plan->n)
-        buf_str(out, "</div>\n");
-    deletion(v, out);
-    buf_str(out, "</body></html>\n");
+        buf_str(&out, "</div>\n");
+    deletion(v, &out);
+    buf_str(&out, "</body></html>\n");
+    ok = ok && flush(fd, &out);
+    buf_free(&out);
+    return ok;
 }

@@ -43,8 +43,8 @@ void inventory_json(const struct inventory_row *r, struct buf *out)
 {
     buf_printf(out, "{\"name\":\"%s\"", r->cert->name);
     json_text(out, "state", inventory_state_name(r->state));
+    json_list(out, "purposes", r->purposes);
     if (r->state != INVENTORY_BAD) {
-        json_list(out, "purposes", r->purposes);
         json_text(out, "subject", r->subject);
         json_text(out, "issuer", r->issuer);
         json_text(out, "serial", r->serial);
@@ -53,7 +53,10 @@ void inventory_json(const struct inventory_row *r, struct buf *out)
         buf_printf(out, ",\"daysLeft\":%lld", (long long)r->days);
         json_time(out, "due", r->due);
         json_text(out, "key", r->key);
-        buf_printf(out, ",\"keyBits\":%d", r->key_bits);
+        if (r->key_bits)
+            buf_printf(out, ",\"keyBits\":%d", r->key_bits);
+        else
+            buf_str(out, ",\"keyBits\":null");
         json_text(out, "keyIn", r->key_in);
         json_list(out, "keyUsage", r->usages);
         json_list(out, "extendedKeyUsage", r->extended_usages);

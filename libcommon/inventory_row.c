@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
 #include "alloc.h"
 #include "diag.h"
@@ -105,15 +107,35 @@ static char *names_of(const struct x509_cert *c)
     return taken(&b);
 }
 
+/* Kinds that certline makes no keys of: by the name that OpenSSL has for the curve or algorithm. */
+static void put_other_key(struct span spki, struct inventory_row *out)
+{
+    const unsigned char *at = spki.p;
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.n);
+    char group[64] = "";
+    int nid = key ? EVP_PKEY_get_base_id(key) : NID_undef;
+    if (key && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1)
+        nid = OBJ_txt2nid(group);
+    out->key = nid == NID_undef ? "unknown" : OBJ_nid2sn(nid);
+    out->key_bits = key && EVP_PKEY_get_bits(key) > 0 ? EVP_PKEY_get_bits(key) : 0;
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+}
+
 static void put_key(const struct store_item *i, struct inventory_row *out)
 {
-    static const char *const kinds[] = {"EC", "RSA", "Ed25519", "unknown"};
+    static const char *const kinds[] = {"EC", "RSA", "Ed25519"};
     struct x509_key_info key;
-    int known = x509_key_info(i->cert.spki, &key);
-    out->key = known ? kinds[key.kind] : "unknown";
-    out->key_bits = known ? key.bits : 0;
-    if (known && key.kind == X509_KEY_EC)
-        out->key = key.bits == 256 ? "EC P-256" : "EC P-384";
+    int known = x509_key_info(i->cert.spki, &key) && key.kind < X509_KEY_OTHER &&
+                (key.kind != X509_KEY_EC || key.bits == 256 || key.bits == 384);
+    if (known) {
+        out->key = key.kind != X509_KEY_EC ? kinds[key.kind]
+                   : key.bits == 256       ? "EC P-256"
+                                           : "EC P-384";
+        out->key_bits = key.bits;
+    } else {
+        put_other_key(i->cert.spki, out);
+    }
     out->key_in = !i->key ? "none" : i->key_in_token ? "token" : "file";
 }
 
@@ -132,6 +154,7 @@ static void begin(const struct inventory *v, size_t i, struct inventory_row *out
     int64_t left = c->not_after - v->now;
     *out = (struct inventory_row){
         .cert = c, .state = (enum inventory_state)v->states[i], .due = v->due[i]};
+    out->purposes = purposes_of(v, i);
     out->days = left < 0 ? -((-left + DAY - 1) / DAY) : left / DAY;
 }
 
@@ -143,7 +166,6 @@ void inventory_row(const struct inventory *v, size_t i, struct inventory_row *ou
         out->state = INVENTORY_BAD;
         return;
     }
-    out->purposes = purposes_of(v, i);
     out->subject = shown(x509_name_text(item.cert.subject));
     out->issuer = shown(x509_name_text(item.cert.issuer));
     out->serial = hex_of(item.cert.serial.p, item.cert.serial.n);
@@ -165,7 +187,6 @@ void inventory_row_brief(const struct inventory *v, size_t i, struct inventory_r
     if (out->cert->bad || !store_read_cert(v->store, out->cert->name, &der, &cert)) {
         out->state = INVENTORY_BAD;
     } else {
-        out->purposes = purposes_of(v, i);
         out->issuer = shown(x509_name_text(cert.issuer));
     }
     buf_free(&der);

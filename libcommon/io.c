@@ -132,29 +132,44 @@ int io_sync_folder(const char *path)
     return ok;
 }
 
-int io_write_file(const char *path, const void *p, size_t n, mode_t mode, int flags)
+int io_write_begin(const char *path, char **tmp)
 {
-    char *tmp = alloc_printf("%s.tmp.XXXXXX", path);
-    int ok = 0, fd = mkostemp(tmp, O_CLOEXEC);
+    *tmp = alloc_printf("%s.tmp.XXXXXX", path);
+    return mkostemp(*tmp, O_CLOEXEC);
+}
+
+int io_write_end(const char *path, char *tmp, int fd, int ok, mode_t mode, int flags)
+{
+    int saved = errno;
     if (fd >= 0) {
-        ok = io_write(fd, p, n) && fchmod(fd, mode) == 0;
+        ok = ok && fchmod(fd, mode) == 0;
         ok = ok && (!(flags & IO_FSYNC) || fsync(fd) == 0);
-        ok = close(fd) == 0 && ok;
-        if (ok && (flags & IO_EXCL))
-            ok = link(tmp, path) == 0;
-        else
-            ok = ok && rename(tmp, path) == 0;
-        int saved = errno;
+        saved = ok ? saved : errno;
+        if (close(fd) && ok) {
+            ok = 0;
+            saved = errno;
+        }
+        if (ok && (flags & IO_EXCL ? link(tmp, path) : rename(tmp, path))) {
+            ok = 0;
+            saved = errno;
+        }
         if (!ok || (flags & IO_EXCL))
             unlink(tmp);
         errno = saved;
+        if (ok && (flags & IO_FSYNC))
+            ok = io_sync_folder(path);
+        saved = errno;
     }
-    if (ok && (flags & IO_FSYNC))
-        ok = io_sync_folder(path);
-    int saved = errno;
     free(tmp);
     errno = saved;
-    return ok;
+    return ok && fd >= 0;
+}
+
+int io_write_file(const char *path, const void *p, size_t n, mode_t mode, int flags)
+{
+    char *tmp;
+    int fd = io_write_begin(path, &tmp);
+    return io_write_end(path, tmp, fd, fd >= 0 && io_write(fd, p, n), mode, flags);
 }
 
 int io_sync(const char *path)

@@ -32,6 +32,10 @@ enum io_write_flags {
 /* Writes a temporary file beside `path`, then renames it over: a reader sees the old or the new,
  * whole. 1, or 0 with errno set and nothing left behind. */
 int io_write_file(const char *path, const void *p, size_t n, mode_t mode, int flags);
+/* The same in pieces: a descriptor of the temporary file (-1 with errno) and its name, owned by
+ * io_write_end, which takes both away again where `ok` is 0. */
+int io_write_begin(const char *path, char **tmp);
+int io_write_end(const char *path, char *tmp, int fd, int ok, mode_t mode, int flags);
 /* fsync(2) on the folder that `path` is in: a name that was made or renamed there stays. */
 int io_sync_folder(const char *path);
 /* syncfs(2) on the file system of `path`, once for many io_write_file without IO_FSYNC. */

@@ -142,6 +142,16 @@ tls   tls,web  CN=Root  2027-03-01 00:00Z      273  in use" ]
     [[ $output == *"key in         none"$'\n'* ]]
 }
 
+@test "kinds of keys that certline does not make have their names and lengths" {
+    pki_key p521 EC -pkeyopt ec_paramgen_curve:P-521 && device_cert p521 key=p521
+    pki_key ed448 ED448 && device_cert ed448 key=ed448
+    cert-import -c store.yaml --cert p521.pem --name p521 && cert-import -c store.yaml --cert ed448.pem --name ed448
+    run -0 list p521
+    [[ $output == *"key            secp521r1, 521 bits"$'\n'* ]]
+    run -0 list --json ed448
+    [ "$(jq -c '[.key, .keyBits]' <<<"$output")" = '["ED448",456]' ]
+}
+
 @test "one that is due ends with 1, a name that is not there with 2" {
     all
     run -1 list soon
@@ -176,9 +186,19 @@ tls	in use	273	tls+web	2027-03-01T00:00:00Z" ]
     [ "$stderr" = "cert-list: store/cert/bad/cert.pem: no PEM block" ]
     [[ ${lines[1]} =~ ^bad\ +-\ +-\ +-\ +-\ +unreadable$ ]]
     run -1 list --json
-    [ "$(grep '^{' <<<"$output" | jq -rs '.[0] | tojson')" = '{"name":"bad","state":"unreadable"}' ]
+    [ "$(grep '^{' <<<"$output" | jq -rs '.[0] | tojson')" = '{"name":"bad","state":"unreadable","purposes":[]}' ]
     run -1 list bad
     run -1 list tls # it can be read; something else wants looking after
+}
+
+@test "a purpose that points to what cannot be read is shown with it" {
+    in_use && echo x >store/cert/tls/cert.pem
+    run -1 --separate-stderr list
+    [[ ${lines[1]} =~ ^tls\ +tls,web\ +-\ +-\ +-\ +unreadable$ ]]
+    run -1 --separate-stderr list --json
+    [ "$output" = '{"name":"tls","state":"unreadable","purposes":["tls","web"]}' ]
+    run -1 --separate-stderr list --html page.html
+    grep -q '<dt>purpose</dt><dd>tls<br/>web</dd>' page.html
 }
 
 @test "a clock that is plainly wrong is told, with 1" {
@@ -281,6 +301,17 @@ ipsec" ]
     [ "$(ls full | tr '\n' ' ')" = "fill page.html " ]
 }
 
+@test "the page replaces a file alone: not a device, nor a link to one" {
+    in_use
+    ln -s /dev/null null && mkfifo fifo
+    local to
+    for to in null fifo .; do
+        run -2 --separate-stderr list --html "$to"
+        [ "$stderr" = "cert-list: $to: not a regular file, it is not replaced" ]
+    done
+    [ -L null ] && [ -p fifo ]
+}
+
 @test "forms that do not go together" {
     in_use
     run -2 list --due tls
@@ -318,14 +349,27 @@ many() {
 }
 
 # bats test_tags=measure
-@test "with 10,000 certificates --due reads each once, in less than 10 MiB; so does the table" {
+@test "with 10,000 certificates --due reads each once, in less than 10 MiB; so do the table and the page" {
     many
     bench-run cost due cert-list -c store.yaml --due >due
     bench-run cost all cert-list -c store.yaml >all
     [ ! -s due ] && [ "$(wc -l <all)" -eq 10001 ]
     cat cost
     awk '$3 >= 10240 || $4 { exit 1 }' cost
+    bench-run cost html cert-list -c store.yaml --html page.html
+    tail -n 1 cost
+    [ "$(grep -c '<article>' page.html)" -eq 10002 ]
+    tail -n 1 cost | awk '$3 >= 10240 || $4 { exit 1 }'
     strace -o trace -e trace=read,openat,openat2 cert-list -c store.yaml --due 2>/dev/null
     [ "$(grep -c 'c[0-9]*/cert.pem"' trace)" -eq 9999 ]
     [ "$(grep -c '/meta.yaml"' trace)" -le 2 ]
+}
+
+# bats test_tags=measure
+@test "it starts within 5 ms" {
+    in_use
+    local i
+    for i in {1..40}; do bench-run cost start cert-list -c store.yaml --due; done
+    sort -nk5 cost | head -n 1
+    [ "$(sort -nk5 cost | awk '{ print $5; exit }')" -lt 5000 ]
 }
