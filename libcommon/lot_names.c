@@ -79,8 +79,8 @@ int lot_templates_read(struct lots *ls, const struct cfg_node *node, const struc
         free(kind);
         if (!known)
             return cfg_bad(ls->cfg, at,
-                           "template \"%s\" does not begin with dns:, ip:, email:, uri:, dn: or "
-                           "hardware-module-name:",
+                           "template \"%s\" does not begin with dns:, ip:, email:, uri:, dn:, "
+                           "hardware-module-name: or permanent-identifier:",
                            t);
         if (!template_read(ls, at, l, t))
             return 0;

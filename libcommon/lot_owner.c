@@ -75,8 +75,8 @@ static int read_form(struct cfg *c, const struct cfg_node *at, const char *form,
     free(kind);
     if (!known || !colon[1])
         return cfg_bad(c, at,
-                       "\"%s\" is not dns:, ip:, email:, uri:, dn: or hardware-module-name: and a "
-                       "value",
+                       "\"%s\" is not dns:, ip:, email:, uri:, dn:, hardware-module-name: or "
+                       "permanent-identifier: and a value",
                        form);
     if (star && (strchr(star + 1, '*') || (star != colon + 1 && star[1])))
         return cfg_bad(c, at, "\"%s\": one * is allowed, at the start or the end of the value",

@@ -224,10 +224,10 @@ with() {
 @test "templates make names from columns, and what a field holds stays a value" {
     printf '%s\n' serial,model,note 'S1,"a,O=Evil+CN=b",x' 'S2,,' 'S3,"{serial}",' >devices.csv
     with 'devices: devices.csv' 'subject: "serialNumber={serial},CN={model},O=ABC"' \
-        'san: ["dns:{serial}.abc.example", "dn:CN={model}", "hardware-module-name:1.2.3:{serial}"]'
+        'san: ["dns:{serial}.abc.example", "dn:CN={model}", "hardware-module-name:1.2.3:{serial}", "permanent-identifier:1.2.4:{serial}"]'
     run -1 lot-test names lots.yaml demo S1 S2 S3
-    [ "${lines[0]}" = 'serialNumber=S1,CN=a\,O=Evil\+CN=b,O=ABC dns:S1.abc.example dn:CN=a\,O=Evil\+CN=b hardware-module-name:1.2.3:S1' ] ||
-        [ "${lines[0]}" = 'serialNumber=S1,CN=a\,O\=Evil\+CN\=b,O=ABC dns:S1.abc.example dn:CN=a\,O\=Evil\+CN\=b hardware-module-name:1.2.3:S1' ]
+    [ "${lines[0]}" = 'serialNumber=S1,CN=a\,O=Evil\+CN=b,O=ABC dns:S1.abc.example dn:CN=a\,O=Evil\+CN=b hardware-module-name:1.2.3:S1 permanent-identifier:1.2.4:S1' ] ||
+        [ "${lines[0]}" = 'serialNumber=S1,CN=a\,O\=Evil\+CN\=b,O=ABC dns:S1.abc.example dn:CN=a\,O\=Evil\+CN\=b hardware-module-name:1.2.3:S1 permanent-identifier:1.2.4:S1' ]
     [ "${lines[1]}" = 'line 3 of the device list: the column "model" is empty' ]
     [[ ${lines[2]} = 'serialNumber=S3,CN={serial},O=ABC dns:S3.abc.example '* ]]
 }
@@ -257,7 +257,7 @@ with() {
     with 'devices: devices.csv' 'subject: "CN={model"'
     bad_lots '7:14: template "CN={model": a brace is not closed'
     with 'devices: devices.csv' 'san: ["dns:a.example", "a.example"]'
-    bad_lots '7:28: template "a.example" does not begin with dns:, ip:, email:, uri:, dn: or hardware-module-name:'
+    bad_lots '7:28: template "a.example" does not begin with dns:, ip:, email:, uri:, dn:, hardware-module-name: or permanent-identifier:'
     with 'devices: devices.csv' "san: [$(printf 'dns:a%d.example, ' {1..17})]"
     bad_lots '7:10: more than 16 names in "san"'
 }
@@ -321,7 +321,7 @@ denies() {
     owners 'san: "dns:*a*"'
     bad_lots '3:10: "dns:*a*": one * is allowed, at the start or the end of the value'
     owners 'san: "abc.example"'
-    bad_lots '3:10: "abc.example" is not dns:, ip:, email:, uri:, dn: or hardware-module-name: and a value'
+    bad_lots '3:10: "abc.example" is not dns:, ip:, email:, uri:, dn:, hardware-module-name: or permanent-identifier: and a value'
     owners 'san: "ip:1.2.3"'
     bad_lots '3:10: "ip:1.2.3" is malformed'
     owners 'profiles: [other]'
