@@ -141,8 +141,8 @@ row() { # a certificate as cert-list would show it, with these fields changed: j
 
 @test "a host that never ends is given up after the timeout" {
     host fine b
-    says a <<<'sleep 60'
-    run -1 timeout 30 fleet-renew --ssh reach -c store.yaml --json -t 1s a b
+    says a <<<'sleep 600'
+    run -1 timeout 120 fleet-renew --ssh reach -c store.yaml --json -t 4s a b
     [ "$(result a)" = 'timed out|124|0' ]
     [ "$(result b)" = 'nothing due|0|0' ]
 }
@@ -238,15 +238,13 @@ END
 
 @test "a signal stops what runs, and says which hosts were not served" {
     local pid
-    says a <<<'exec sleep 60'
+    says a <<<'exec sleep 600'
     says b <<<'exit 0'
     fleet-renew --ssh reach --json -j 1 a b </dev/null >out 3>&- &
     pid=$!
-    timeout 20 bash -c 'until [ -e log ]; do sleep 0.05; done'
+    await test -e log
     kill -TERM $pid
-    rc=0
-    wait $pid || rc=$?
-    [ $rc -eq 1 ]
+    ended 1 $pid
     output=$(cat out)
     [ "$(result a)" = 'stopped||0' ]
     [ "$(result b)" = 'stopped||0' ]
@@ -305,7 +303,8 @@ SetEnv FLEET_HOST=$PWD/hosts/dev$n PATH=$PATH
 END
     /usr/sbin/sshd -D -e -f "$PWD/sshd.$n" 2>"log.$n" 3>&- &
     servers+=($!)
-    timeout 20 bash -c "until grep -q 'Server listening' log.$n; do sleep 0.05; done"
+    await holds 'Server listening\|Address already in use' "log.$n"
+    run -1 holds 'already in use' "log.$n"
     echo "[127.0.0.$n]:$port $(cut -d' ' -f1,2 "key.$n.pub")" >>known
 }
 
@@ -314,7 +313,8 @@ teardown() {
 }
 
 @test "over ssh: hosts that renew, one that is down, one that is not who it should be" {
-    local n port=$((20000 + RANDOM % 12000))
+    local n port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.2", 0)); print(s.getsockname()[1])')
     servers=()
     host due dev2 dev3 dev4
     # As root, sshd wants the folder that its package makes at boot.

@@ -81,11 +81,11 @@ teardown() {
     printf '#!/bin/sh\necho >>asked\ncat go >&2\nexec issue\n' >enroll
     renew >first 2>&1 3>&- &
     pid=$!
-    timeout 20 bash -c 'until [ -e asked ]; do sleep 0.05; done'
+    await test -e asked
     run -4 renew
     [[ $output == *"store/.renew.lock: another cert-renew is at work" ]]
-    : >go
-    wait $pid
+    let_go go
+    ended 0 $pid
     [ "$(wc -l <asked)" -eq 1 ]
     grep -q ' is in use, valid to ' first
     whole
