@@ -61,11 +61,9 @@ enum status intake_unanswered(struct unit *u)
 
 /* --- runs --- */
 
-#define RUNS_MOST 4096 /* that one call closes */
-
 void intake_run_note(struct intake_runs *r, struct span run)
 {
-    if (run.n != CMC_RUN || r->n == RUNS_MOST || (r->n && !memcmp(r->v[r->n - 1], run.p, CMC_RUN)))
+    if (run.n != CMC_RUN || (r->n && !memcmp(r->v[r->n - 1], run.p, CMC_RUN)))
         return;
     r->v = alloc_grow(r->v, r->n + 1, sizeof *r->v);
     memcpy(r->v[r->n++], run.p, CMC_RUN);
