@@ -218,6 +218,7 @@ changed() {
     openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
     forge_unit dora approver root dora
     forge_unit ended approver root dora from="$(date -u -d '-9 days' +%Y%m%d000000Z)" to="$(date -u -d '-2 days' +%Y%m%d000000Z)"
+    forge_unit young approver root dora from="$(date -u -d '-10 seconds' +%Y%m%d%H%M%SZ)"
     pki_ca other /CN=Other other
     forge_unit outsider approver other dora
     forge_unit asked approver root attach-1
@@ -228,7 +229,8 @@ changed() {
         forged_ledger "update entry set data = readfile('forged.der') where id = (select min(id) from entry where kind = 16)"
         [ "$(state_of "$id")" = "$state" ] || { echo "$who $seconds: $(state_of "$id")"; return 1; }
     done <<'TABLE'
-dora 0 granted, 2 of 2
+dora -250 granted, 2 of 2
+young -250 waits, 1 of 2
 dora -432000 waits, 1 of 2
 ended -432000 waits, 1 of 2
 ended 0 waits, 1 of 2
