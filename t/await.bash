@@ -1,4 +1,6 @@
-# What tests do that must not depend on the speed of the machine: waiting for something, and killing in the middle.
+# What makes tests the same on every machine: waiting for something, and killing in the middle.
+
+export LC_ALL=C.UTF-8 # what commands say, and how they sort
 
 # await COMMAND...: until it succeeds; that it did not within two minutes is a failure, and no test that hangs.
 await() {

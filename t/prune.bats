@@ -2,15 +2,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD"/t/store-test || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    cd "$BATS_FILE_TMPDIR" || return
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_pki
+    device_build store-test && device_pki || return
     # One of each kind: in use; older ones of its purpose; for no purpose; self-signed; set in the factory; expired.
     device_cert now from=20260101000000Z to=20300101000000Z
     device_cert was from=20250101000000Z to=20310101000000Z
@@ -28,12 +21,8 @@ setup_file() {
 }
 
 setup() {
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    cp -r "$BATS_FILE_TMPDIR"/{*.pem,*.key,*.csr,*.cnf,ca.*,store.yaml,store} "$BATS_TEST_TMPDIR"
-    cd "$BATS_TEST_TMPDIR" || return
-    PKI=$PWD
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
+    device_copy .
     export CERTLINE_CLOCK
     CERTLINE_CLOCK=$(date -ud 2026-06-01 +%s)
 }
@@ -48,9 +37,7 @@ quiet() {
 prune() { quiet cert-prune "$@"; }
 store() { quiet store-test store "$@"; }
 
-teardown() {
-    [ ! -d full ] || umount full
-}
+teardown() { small_disk_gone; }
 
 rules() { device_yaml "${@:2}" "deletion: $1"; }
 # names DELETION NAME... : the victims in their order, rehearsed and then deleted; everything else stays
@@ -181,7 +168,7 @@ names() {
 }
 
 @test "free space: nothing while there is enough, as many as bring it above the value" {
-    mkdir full && mount -t tmpfs -o size=256k tmpfs full
+    small_disk 256k
     cp -r store full/store
     deletion() {
         printf '%s\n' 'store: full/store' 'trust: root.pem' "deletion: {when: free-space, free-space: $1, rules: no-purpose}"

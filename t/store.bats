@@ -2,31 +2,18 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD"/t/store-test || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    cd "$BATS_FILE_TMPDIR" || return
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_pki && device_cert a && device_cert b
+    device_build store-test && device_pki && device_cert a && device_cert b
     device_yaml
 }
 
 setup() {
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    cp -r "$BATS_FILE_TMPDIR"/{root.{pem,key},{a,b}.{pem,key},store.yaml} "$BATS_TEST_TMPDIR"
-    cd "$BATS_TEST_TMPDIR" || return
-    PKI=$PWD
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
+    device_copy {root,a,b}.{pem,key} store.yaml
     umask 077
 }
 
-teardown() {
-    [ ! -d full ] || umount full
-}
+teardown() { small_disk_gone; }
 
 two() { device_import a --purpose tls && device_import b; }
 scan() { run -0 --separate-stderr store-test store scan; }
@@ -37,7 +24,6 @@ whole() { # PURPOSE
 }
 left() { find store -name '.new-*' -o -name '.del-*' -o -name '*.tmp.*'; }
 modes() { (cd store && find . -mindepth 1 ! -name .lock -printf '%M %P\n' | sort -k2); }
-as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
 @test "a store has a folder a certificate and a link a purpose, with modes for servers that run as somebody else" {
     two
@@ -246,7 +232,7 @@ cert-prune: hint: run it as the user whose store it is" ]
 }
 
 @test "a full disk: nothing comes into the store, 4, and what was there stays" {
-    mkdir full && mount -t tmpfs -o size=64k tmpfs full
+    small_disk 64k
     sed -i 's,^store:.*,store: full/store,' store.yaml
     device_import a --purpose tls
     head -c 1000000 /dev/zero >full/fill 2>/dev/null || :
@@ -260,7 +246,7 @@ cert-prune: hint: run it as the user whose store it is" ]
 }
 
 @test "a history that could not be written keeps the certificate, and is not left with half a line" {
-    mkdir full && mount -t tmpfs -o size=64k tmpfs full
+    small_disk 64k
     sed -i 's,^store:.*,store: full/store,' store.yaml
     device_import a --purpose tls && device_import b
     printf '%4090s\n' '{}' >full/store/history
