@@ -67,6 +67,11 @@ static enum status read_certs(const char *path, struct buf *first, struct buf *o
 static enum status gather(const struct import_options *o, struct material *m)
 {
     struct buf unused = {0};
+    if (o->key && !strncmp(o->key, "pkcs11:", 7) && !p11_uri_whole(o->key)) {
+        diag_warn(
+            "--key: pin-source and module-path must begin with \"/\": the store keeps the URI");
+        return ST_USAGE;
+    }
     enum status st = read_certs(o->cert, &m->cert, o->chain ? &unused : &m->chain);
     buf_free(&unused);
     if (st == ST_OK && o->chain)

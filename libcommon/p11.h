@@ -25,6 +25,9 @@ struct p11_object; /* a private key in it */
  * pin-source. ST_USAGE after a warning. */
 enum status p11_uri_parse(const char *text, const char *base, struct p11_uri **out);
 void p11_uri_free(struct p11_uri *u);
+/* Whether its pin-source and module-path mean the same file in any folder: they are absolute, or no
+ * files. What is kept for later programs has to. */
+int p11_uri_whole(const char *text);
 /* get0: the name without its query part, for diagnostics. */
 const char *p11_uri_name(const struct p11_uri *u);
 /* get0: what the name says of CKA_LABEL, CKA_ID or CKA_CLASS; NULL if it does not. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -75,6 +76,29 @@ static char *module_path(const char *named, const char *base)
         return path;
     free(path);
     return alloc_str(named);
+}
+
+/* Up to the next "&"; "fd:3", "credential:hsm", and a module that dlopen(3) looks for are no files.
+ */
+static int whole(const char *value, int pin)
+{
+    size_t n = strcspn(value, "&");
+    if (pin && (!strncmp(value, "fd:", 3) || !strncmp(value, "credential:", 11)))
+        return 1;
+    if (!pin && !memchr(value, '/', n))
+        return 1;
+    if (pin && !strncmp(value, "file:", 5))
+        value += 5;
+    return *value == '/' || !strncasecmp(value, "%2F", 3);
+}
+
+int p11_uri_whole(const char *text)
+{
+    for (const char *at = strchr(text, '?'); at; at = strchr(at + 1, '&'))
+        if ((!strncmp(at + 1, "pin-source=", 11) && !whole(at + 12, 1)) ||
+            (!strncmp(at + 1, "module-path=", 12) && !whole(at + 13, 0)))
+            return 0;
+    return 1;
 }
 
 enum status p11_uri_parse(const char *text, const char *base, struct p11_uri **out)

@@ -8,6 +8,7 @@
 #include "csr.h"
 #include "diag.h"
 #include "io.h"
+#include "p11.h"
 
 #define TIMEOUT 300
 #define TIMEOUT_MOST (24 * 60 * 60)
@@ -89,6 +90,9 @@ static int read_purpose(struct plan *p, const struct cfg_node *n)
                        to->key_type);
     if (to->key_uri && strncmp(to->key_uri, "pkcs11:", 7))
         return cfg_bad(p->cfg, cfg_get(n, "key-uri"), "not a pkcs11: URI");
+    if (to->key_uri && !p11_uri_whole(to->key_uri))
+        return cfg_bad(p->cfg, cfg_get(n, "key-uri"),
+                       "pin-source and module-path must begin with \"/\": the store keeps the URI");
     if (to->key_uri && to->key == PLAN_KEY_NEW && !strstr(to->key_uri, "{name}"))
         return cfg_bad(p->cfg, cfg_get(n, "key-uri"),
                        "{name} is missing: a new key needs a name of its own");

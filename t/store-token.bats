@@ -2,15 +2,33 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+    cd "$BATS_TEST_DIRNAME/.." || return
+    BUILD=${BUILD:-build}
+    make -s BUILD="$BUILD" all "$BUILD"/t/{store-test,p11-shim.so} || return
+    BUILD=$(realpath "$BUILD")
+    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
+    mkdir "$BATS_FILE_TMPDIR/pki" && cd "$BATS_FILE_TMPDIR/pki" || return
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_build store-test p11-shim.so && device_pki && device_lab || return
+    device_pki
+    mkdir -p "$BATS_FILE_TMPDIR/lab"
+    lab_use "$BATS_FILE_TMPDIR/lab"
+    lab_tokens
     local n
     for n in t u v; do token_cert "$n" || return; done
 }
 
 setup() {
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_copy . && device_lab_use
+    cp -r "$BATS_FILE_TMPDIR/pki/." "$BATS_TEST_TMPDIR"
+    cp -r "$BATS_FILE_TMPDIR/lab" "$BATS_TEST_TMPDIR/lab"
+    cd "$BATS_TEST_TMPDIR" || return
+    PKI=$PWD
+    lab_use "$PWD/lab"
+    sed -i "s,^directories.tokendir.*,directories.tokendir = $LAB/tokens," "$SOFTHSM2_CONF"
     with_token
 }
 
@@ -119,6 +137,23 @@ set_id() { # TYPE LABEL ID
     done
     echo "$kills kills"
     [ "$kills" -ge 8 ]
+}
+
+@test "a URI that the store is to keep means the same in any folder" {
+    local uri
+    for uri in 'pin-source=pin' 'pin-source=file:pin' 'module-path=./p.so&pin-source=/run/pin' 'pin-source=/run/pin&module-path=a/p.so'; do
+        run -2 --separate-stderr cert-import -c store.yaml --cert t.pem --key "pkcs11:token=hsm1;object=t?$uri" --name t
+        [ "$stderr" = 'cert-import: --key: pin-source and module-path must begin with "/": the store keeps the URI' ]
+        with_token 'purposes: ' "  - {name: tls, renew: never, key-uri: \"pkcs11:token=hsm1;object={name}?$uri\"}"
+        run -2 cert-list -c store.yaml
+        [[ $output =~ ^cert-list:\ store.yaml:4:[0-9]+:\ pin-source\ and\ module-path\ must\ begin\ with ]]
+        with_token
+    done
+    for uri in 'pin-source=%2Frun%2Fpin' 'pin-source=file:///run/pin' 'pin-source=fd:3' 'pin-source=credential:x' 'module-path=p.so'; do
+        with_token 'purposes: ' "  - {name: tls, renew: never, key-uri: \"pkcs11:token=hsm1;object={name}?$uri\"}"
+        cert-import -c store.yaml --cert t.pem --name t >/dev/null
+        run -0 cert-list -c store.yaml
+    done
 }
 
 @test "token-limit: of what the rules name as many go as make one place in the token, and nothing that has none there" {
