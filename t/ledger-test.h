@@ -192,7 +192,6 @@ static void within(void)
          .key = word_span("k")},
         {.kind = LEDGER_COUNTED, .owner = "o", .lot = "l", .profile = "p", .device = "d2"},
         {.kind = LEDGER_REVOKED, .serial = word_span("s"), .note = "ca", .device = "d3"},
-        {.kind = LEDGER_HELD, .device = "held"},
         {.kind = LEDGER_CRL, .note = "ca", .device = "crl1"},
         {.kind = LEDGER_CRL, .note = "ca", .device = "crl2"},
         {.kind = LEDGER_ALLOWED, .owner = "o", .profile = "p", .device = "d1"},
@@ -215,7 +214,6 @@ static void within(void)
     printf("%d %lld\n", yes, (long long)used);
     must(ledger_revoked(ledger, v[3].serial, "ca", &e));
     show(&e);
-    must(ledger_held(ledger, print, &n));
     must(ledger_newest(ledger, LEDGER_CRL, "ca", &e));
     show(&e);
     must(ledger_allowed(ledger, "o", "p", "d1", print, &n));

@@ -143,7 +143,7 @@ END
 }
 
 @test "no server is temporary, no such database or role is configuration" {
-    run -4 --separate-stderr ledger-test "postgresql://postgres@/$DB?host=$BATS_TEST_TMPDIR" u open
+    run -4 --separate-stderr ledger-test "postgresql://postgres@/$DB?host=$PG/none" u open
     [[ ${stderr_lines[0]} = *': connection to server on socket '*' failed: No such file or directory' ]]
     run -2 --separate-stderr ledger-test "$(pg_uri nowhere)" u open
     [ "${stderr_lines[0]}" = "ledger-test: $(pg_uri nowhere): database \"nowhere\" does not exist" ]
