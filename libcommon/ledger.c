@@ -9,8 +9,6 @@
 #include "clock.h"
 #include "diag.h"
 
-#define CLOCK_SLACK 5 /* seconds: hosts that share a ledger's history are stepped by NTP */
-
 int ledger_is_database(const char *path)
 {
     return !strncmp(path, "postgresql://", 13) || !strncmp(path, "postgres://", 11);
@@ -136,7 +134,7 @@ enum status ledger_read_newest(struct ledger *l, int64_t *id, int64_t *time)
 enum status ledger_check_clock(const struct ledger *l)
 {
     char t[CLOCK_TEXT];
-    if (clock_now() >= l->newest - CLOCK_SLACK)
+    if (clock_now() >= l->newest - LEDGER_CLOCK_SLACK)
         return ST_OK;
     clock_format(l->newest, t);
     diag_warn("%s: the clock is behind the ledger's newest entry (%s)", l->path, t);

@@ -6,12 +6,12 @@
 #include <libpq-fe.h>
 
 #define LEDGER_LIBPQ(f)                                                                            \
-    f(PQclear) f(PQcmdStatus) f(PQconnectdbParams) f(PQconninfoFree) f(PQconninfoParse)            \
+    f(PQclear) f(PQcmdStatus) f(PQconnectStartParams) f(PQconninfoFree) f(PQconninfoParse)         \
         f(PQerrorMessage) f(PQexec) f(PQexecParams) f(PQfinish) f(PQfreemem) f(PQgetResult)        \
             f(PQgetisnull) f(PQgetlength) f(PQgetvalue) f(PQntuples) f(PQprepare) f(PQreset)       \
                 f(PQresultErrorField) f(PQresultStatus) f(PQsendQueryPrepared)                     \
-                    f(PQsetErrorVerbosity) f(PQsetSingleRowMode) f(PQstatus)                       \
-                        f(PQtransactionStatus) f(PQuser)
+                    f(PQsetErrorVerbosity) f(PQsetNoticeProcessor) f(PQsetSingleRowMode)           \
+                        f(PQstatus) f(PQtransactionStatus) f(PQuser)
 
 #define LEDGER_LIBPQ_MEMBER(name) __typeof__(name) *name##_;
 struct ledger_libpq {
@@ -25,7 +25,7 @@ int ledger_libpq_load(void);
 #ifndef LEDGER_LIBPQ_NAMES_ALONE
 #define PQclear ledger_libpq.PQclear_
 #define PQcmdStatus ledger_libpq.PQcmdStatus_
-#define PQconnectdbParams ledger_libpq.PQconnectdbParams_
+#define PQconnectStartParams ledger_libpq.PQconnectStartParams_
 #define PQconninfoFree ledger_libpq.PQconninfoFree_
 #define PQconninfoParse ledger_libpq.PQconninfoParse_
 #define PQerrorMessage ledger_libpq.PQerrorMessage_
@@ -44,6 +44,7 @@ int ledger_libpq_load(void);
 #define PQresultStatus ledger_libpq.PQresultStatus_
 #define PQsendQueryPrepared ledger_libpq.PQsendQueryPrepared_
 #define PQsetErrorVerbosity ledger_libpq.PQsetErrorVerbosity_
+#define PQsetNoticeProcessor ledger_libpq.PQsetNoticeProcessor_
 #define PQsetSingleRowMode ledger_libpq.PQsetSingleRowMode_
 #define PQstatus ledger_libpq.PQstatus_
 #define PQtransactionStatus ledger_libpq.PQtransactionStatus_

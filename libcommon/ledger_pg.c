@@ -58,7 +58,7 @@ static enum status begin(struct ledger *l)
     if (PQstatus(l->db->c) == CONNECTION_OK && !l->db->lost) {
         PGresult *r = PQexec(l->db->c, begin_sql);
         if (PQresultStatus(r) == PGRES_TUPLES_OK)
-            return ledger_pg_newest(l, r);
+            return not_begun(l, ledger_pg_newest(l, r));
         const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
         if (PQstatus(l->db->c) == CONNECTION_OK && (!state || strncmp(state, "57P", 3) != 0))
             return not_begun(l, ledger_pg_failed(l, r));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "diag.h"
 
 #define LOCKS_HINT "raise max_locks_per_transaction of the server, or make the batches smaller"
@@ -91,79 +92,123 @@ static int find_state(const char **text, char state[6])
     return 0;
 }
 
-/* What only a person can cure: 28 no such role or password, 3D no such database, 42 not allowed. */
-static enum status cannot_connect(struct ledger *l)
+/* What only a person can cure: 28 no such role or password, 3D no such database, 42 not allowed;
+ * `bad` says what is wrong with the URI, where libpq does not even try. */
+static enum status cannot_connect(struct ledger *l, const char *bad)
 {
     char state[6] = "";
     const char *text = PQerrorMessage(l->db->c);
+    int tried = *text != 0;
+    if (!tried)
+        text = bad;
     find_state(&text, state);
     diag_warn("%s: %.*s", l->path, first_line(text), text);
     if (!strncmp(state, "3D", 2))
         diag_hint("make it with createdb --encoding=UTF8 --template=template0");
-    return !strncmp(state, "28", 2) || !strncmp(state, "3D", 2) || !strncmp(state, "42", 2)
+    return !tried || !strncmp(state, "28", 2) || !strncmp(state, "3D", 2) ||
+                   !strncmp(state, "42", 2)
                ? ST_USAGE
                : ST_TEMP;
 }
 
 /* Statements are prepared once, for tables that start empty: their plans must not depend on that.
  * An index is read in its order, never gathered and sorted: a part of a long ledger costs no more
- * than that part. */
+ * than that part. The time that an HSM takes is no reason to end a transaction. What is set stays
+ * so when the server reads its configuration again. */
 static const char session[] =
-    "SET search_path = certline, pg_temp; SET lock_timeout = '30s'; SET statement_timeout = 0;"
+    "SET search_path = certline, pg_temp; SET lock_timeout = '30s';"
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
-    "SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET "
-    "enable_material = off; SET "
-    "client_min_messages = error;"
+    "SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+    "SET enable_material = off; SET client_min_messages = error;"
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
-    "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') IN ('off', 'local');";
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN"
+    " ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout');"
+    "SELECT set_config(name, CASE WHEN setting IN ('off', 'local') THEN 'on' ELSE setting END, "
+    "false)"
+    " FROM pg_settings WHERE name = 'synchronous_commit'";
 
-/* Fields: encoding, fsync, whether it is a standby. */
+/* A clock that is ahead would be written into the ledger, and keep everybody else from writing
+ * until they are as late. */
+static enum status check_ahead(const struct ledger *l, int64_t now, int64_t server)
+{
+    if (now <= server + LEDGER_CLOCK_SLACK)
+        return ST_OK;
+    diag_warn("%s: the clock is %lld seconds ahead of the database server's", l->path,
+              (long long)(now - server));
+    return ST_TEMP;
+}
+
+enum field { ENCODING, FSYNC, STANDBY, BACKEND, TIME };
+
 static enum status check_server(struct ledger *l)
 {
-    PGresult *r = PQexec(l->db->c, "SELECT current_setting('server_encoding'),"
-                                   " current_setting('fsync'), pg_is_in_recovery()");
+    int64_t now = clock_now();
+    PGresult *r =
+        PQexec(l->db->c, "SELECT current_setting('server_encoding'),"
+                         " current_setting('fsync'), pg_is_in_recovery(),"
+                         " pg_backend_pid(), floor(extract(epoch FROM clock_timestamp()))");
     enum status st = ST_OK;
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
         return ledger_pg_failed(l, r);
-    if (strcmp(PQgetvalue(r, 0, 0), "UTF8")) {
-        diag_warn("%s: the database's encoding is %s, not UTF8", l->path, PQgetvalue(r, 0, 0));
+    l->db->backend = strtoll(PQgetvalue(r, 0, BACKEND), NULL, 10);
+    if (strcmp(PQgetvalue(r, 0, ENCODING), "UTF8")) {
+        diag_warn("%s: the database's encoding is %s, not UTF8", l->path,
+                  PQgetvalue(r, 0, ENCODING));
         diag_hint("make it with createdb --encoding=UTF8 --template=template0");
         st = ST_USAGE;
-    } else if (!l->reader && strcmp(PQgetvalue(r, 0, 1), "on")) {
+    } else if (!l->reader && strcmp(PQgetvalue(r, 0, FSYNC), "on")) {
         diag_warn("%s: the server runs with fsync off: what it confirms can be lost", l->path);
         st = ST_USAGE;
-    } else if (!l->reader && *PQgetvalue(r, 0, 2) == 't') {
+    } else if (!l->reader && *PQgetvalue(r, 0, STANDBY) == 't') {
         diag_warn("%s: the server is a standby, which takes no entries", l->path);
         st = ST_TEMP;
+    } else if (!l->reader) {
+        st = check_ahead(l, now, strtoll(PQgetvalue(r, 0, TIME), NULL, 10));
     }
     PQclear(r);
     return st;
 }
 
-enum status ledger_pg_connect(struct ledger *l)
+/* What a server says of itself is for -v, and never goes to the terminal as it came. */
+static void be_told(void *arg, const char *text)
+{
+    diag_note("%s: %.*s", (const char *)arg, first_line(text), text);
+}
+
+/* PQconnectdb would print what a server says before anybody can listen, and would not tell the
+ * SQLSTATE of a refusal: a connection is begun, prepared for that, and begun anew. */
+static enum status dial(struct ledger *l)
 {
     /* The URI has the last word on what stands before it. */
     const char *const key[] = {"connect_timeout", "tcp_user_timeout", "fallback_application_name",
                                "dbname",          "client_encoding",  NULL};
     const char *const value[] = {"10", "30000", diag_name(), l->path, "UTF8", NULL};
     struct ledger_db *db = l->db;
-    enum status st = check_uri(l);
-    if (st != ST_OK)
-        return st;
+    enum status st = ST_OK;
     PQfinish(db->c);
-    db->c = PQconnectdbParams(key, value, 1);
+    db->c = PQconnectStartParams(key, value, 1);
     if (!db->c)
         diag_exit(ST_TEMP, "out of memory");
-    if (PQstatus(db->c) != CONNECTION_OK) {
-        PQsetErrorVerbosity(db->c, PQERRORS_VERBOSE); /* says the SQLSTATE */
-        PQreset(db->c);
-        PQsetErrorVerbosity(db->c, PQERRORS_DEFAULT);
-    }
+    char *bad = alloc_str(PQerrorMessage(db->c));
+    PQsetNoticeProcessor(db->c, be_told, l->path);
+    PQsetErrorVerbosity(db->c, PQERRORS_VERBOSE);
+    PQreset(db->c);
+    PQsetErrorVerbosity(db->c, PQERRORS_DEFAULT);
     if (PQstatus(db->c) != CONNECTION_OK)
-        return cannot_connect(l);
-    db->session++;
-    db->lost = 0;
+        st = cannot_connect(l, bad);
+    free(bad);
+    return st;
+}
+
+enum status ledger_pg_connect(struct ledger *l)
+{
+    enum status st = check_uri(l);
+    if (st == ST_OK)
+        st = dial(l);
+    if (st != ST_OK)
+        return st;
+    l->db->session++;
+    l->db->lost = 0;
     st = ledger_pg_run(l, session);
     return st == ST_OK ? check_server(l) : st;
 }

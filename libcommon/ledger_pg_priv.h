@@ -20,8 +20,9 @@ struct ledger_owns {
 
 struct ledger_db {
     PGconn *c;
-    int lost;         /* the server went away, or said that it would */
-    unsigned session; /* counts the connections: what was prepared on one is not on the next */
+    int lost;          /* the server went away, or said that it would */
+    long long backend; /* the server's process that this session is */
+    unsigned session;  /* counts the connections: what was prepared on one is not on the next */
     struct ledger_owns added; /* in this transaction; written by its commit */
     struct ledger_owns held;  /* what the expected identities have, by id */
     int64_t *expected;        /* marks that are locked and fetched, sorted */
@@ -67,8 +68,11 @@ void ledger_owns_clear(struct ledger_owns *o);
 
 enum status ledger_pg_add(struct ledger *l, const struct ledger_entry *e);
 enum status ledger_pg_write(struct ledger *l);
-/* What follows the newest entry, from a query that ends with LEDGER_PG_NEWEST; r is cleared. */
-#define LEDGER_PG_NEWEST "SELECT id, time FROM entry ORDER BY id DESC LIMIT 1"
+/* What follows the newest entry, from a query that ends with LEDGER_PG_NEWEST, and whether the
+ * session is still the one that was set up; r is cleared. */
+#define LEDGER_PG_NEWEST                                                                           \
+    "SELECT pg_backend_pid(), max(id), max(time)"                                                  \
+    " FROM (SELECT id, time FROM certline.entry ORDER BY id DESC LIMIT 1) AS newest"
 enum status ledger_pg_newest(struct ledger *l, PGresult *r);
 int64_t ledger_pg_mark(struct ledger *l, char what, struct span name);
 enum status ledger_pg_lock(struct ledger *l, char what, struct span name);

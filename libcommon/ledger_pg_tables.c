@@ -12,7 +12,6 @@
 static const char alone[] = "SELECT pg_advisory_xact_lock(hashtext('certline'))";
 
 static const char tables[] =
-    "CREATE SCHEMA IF NOT EXISTS certline;"
     "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL);"
     "CREATE TABLE writer (id bigint PRIMARY KEY, nonce bytea NOT NULL UNIQUE, unit text NOT NULL,"
     " program text NOT NULL, opened bigint NOT NULL);"
@@ -69,43 +68,33 @@ static const char triggers[] =
     " FOR EACH STATEMENT EXECUTE FUNCTION entry_added();"
     "INSERT INTO meta VALUES ('format', '" NUMBER(LEDGER_FORMAT) "');";
 
-/* A query of one field; NULL after a warning, with *st set, and for no row. */
-static PGresult *ask(struct ledger *l, const char *sql, enum status *st)
-{
-    PGresult *r = PQexec(l->db->c, sql);
-    *st = ST_OK;
-    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        *st = ledger_pg_failed(l, r);
-        return NULL;
-    }
-    if (PQntuples(r))
-        return r;
-    PQclear(r);
-    return NULL;
-}
-
 /* 1, 0, -1 after a warning. */
 static int yes(struct ledger *l, const char *sql)
 {
-    enum status st;
-    PGresult *r = ask(l, sql, &st);
-    int is = r ? *PQgetvalue(r, 0, 0) == 't' : -1;
+    PGresult *r = PQexec(l->db->c, sql);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+        ledger_pg_failed(l, r);
+        return -1;
+    }
+    int is = *PQgetvalue(r, 0, 0) == 't';
     PQclear(r);
     return is;
 }
 
 static int are_there(struct ledger *l)
 {
-    return yes(l,
-               "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n"
-               " ON n.oid = c.relnamespace WHERE n.nspname = 'certline' AND c.relname = 'meta')");
+    return yes(l, "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n"
+                  " ON n.oid = c.relnamespace WHERE n.nspname = 'certline')");
 }
 
 static enum status fill(struct ledger *l)
 {
     const char *unit[] = {l->unit};
     static const char *const steps[] = {tables, indexes, triggers};
-    enum status st = ST_OK;
+    int missing = yes(l, "SELECT to_regnamespace('certline') IS NULL");
+    enum status st = missing < 0 ? ST_TEMP : ST_OK;
+    if (missing > 0)
+        st = ledger_pg_run(l, "CREATE SCHEMA certline");
     for (size_t i = 0; st == ST_OK && i < sizeof steps / sizeof *steps; i++)
         st = ledger_pg_run(l, steps[i]);
     if (st != ST_OK)
@@ -120,15 +109,17 @@ static enum status fill(struct ledger *l)
 
 static enum status make(struct ledger *l)
 {
-    int there = yes(l, "SELECT has_database_privilege(current_database(), 'CREATE')"
-                       " OR to_regnamespace('certline') IS NOT NULL");
+    int there = yes(l, "SELECT CASE WHEN to_regnamespace('certline') IS NULL"
+                       " THEN has_database_privilege(current_database(), 'CREATE')"
+                       " ELSE has_schema_privilege('certline', 'CREATE')"
+                       " AND has_schema_privilege('certline', 'USAGE') END");
     if (there == 0) {
         diag_warn("%s: there is no ledger yet, and role \"%s\" may not make one", l->path,
                   PQuser(l->db->c));
         diag_hint("certline-unit(5) says what the role must be granted");
         return ST_USAGE;
     }
-    enum status st = there < 0 ? ST_TEMP : ledger_pg_run(l, "BEGIN");
+    enum status st = there < 0 ? ST_TEMP : ledger_pg_run(l, "BEGIN READ WRITE");
     if (st == ST_OK)
         st = ledger_pg_run(l, alone);
     there = st == ST_OK ? are_there(l) : -1;
@@ -138,27 +129,6 @@ static enum status make(struct ledger *l)
         st = ST_TEMP;
     if (PQtransactionStatus(l->db->c) != PQTRANS_IDLE && PQstatus(l->db->c) == CONNECTION_OK)
         PQclear(PQexec(l->db->c, "ROLLBACK"));
-    return st;
-}
-
-static enum status check_meta(struct ledger *l)
-{
-    enum status st;
-    PGresult *r = ask(l, "SELECT value FROM certline.meta WHERE name = 'format'", &st);
-    if (r)
-        l->format = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-    PQclear(r);
-    if (st == ST_OK && l->format != LEDGER_FORMAT) {
-        diag_warn("%s: a ledger of format %lld, this program knows format %d", l->path,
-                  (long long)l->format, LEDGER_FORMAT);
-        return ST_USAGE;
-    }
-    if (st != ST_OK)
-        return st;
-    r = ask(l, "SELECT value FROM certline.meta WHERE name = 'unit'", &st);
-    if (st == ST_OK)
-        st = ledger_check_unit(l, r ? PQgetvalue(r, 0, 0) : "");
-    PQclear(r);
     return st;
 }
 
@@ -185,6 +155,38 @@ static enum status check_rights(struct ledger *l)
     return may ? ST_OK : not_allowed(l);
 }
 
+/* Another program's tables may have the same names, but do not say format and unit. */
+static enum status check_meta(struct ledger *l)
+{
+    PGresult *r =
+        PQexec(l->db->c, "SELECT f.value, u.value FROM certline.meta f, certline.meta u"
+                         " WHERE f.name = 'format' AND u.name = 'unit' AND f.value ~ '^[0-9]+$'");
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    enum status st = ST_USAGE;
+    if (PQresultStatus(r) != PGRES_TUPLES_OK && (!state || strncmp(state, "42", 2) != 0))
+        return ledger_pg_failed(l, r);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1) {
+        diag_warn("%s: not a ledger: its schema \"certline\" is another program's", l->path);
+    } else if ((l->format = strtoll(PQgetvalue(r, 0, 0), NULL, 10)) != LEDGER_FORMAT) {
+        diag_warn("%s: a ledger of format %lld, this program knows format %d", l->path,
+                  (long long)l->format, LEDGER_FORMAT);
+    } else {
+        st = ledger_check_unit(l, PQgetvalue(r, 0, 1));
+    }
+    PQclear(r);
+    return st;
+}
+
+static enum status check_reading(struct ledger *l)
+{
+    int may =
+        yes(l, "SELECT has_schema_privilege('certline', 'USAGE')"
+               " AND coalesce(has_table_privilege(to_regclass('certline.meta'), 'SELECT'), true)");
+    if (may < 0)
+        return ST_TEMP;
+    return may ? ST_OK : not_allowed(l);
+}
+
 enum status ledger_pg_tables(struct ledger *l)
 {
     int there = are_there(l);
@@ -195,9 +197,8 @@ enum status ledger_pg_tables(struct ledger *l)
     } else if (there == 0) {
         st = make(l);
     }
-    if (st == ST_OK && yes(l, "SELECT has_schema_privilege('certline', 'USAGE')"
-                              " AND has_table_privilege('certline.meta', 'SELECT')") != 1)
-        st = not_allowed(l);
+    if (st == ST_OK)
+        st = check_reading(l);
     if (st == ST_OK)
         st = check_meta(l);
     return st == ST_OK ? check_rights(l) : st;

@@ -135,11 +135,15 @@ enum status ledger_pg_newest(struct ledger *l, PGresult *r)
 {
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
         return ledger_pg_failed(l, r);
-    int some = PQntuples(r) > 0;
-    l->next_id = (some ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : 0) + 1;
-    l->newest = some ? strtoll(PQgetvalue(r, 0, 1), NULL, 10) : 0;
+    int same = strtoll(PQgetvalue(r, 0, 0), NULL, 10) == l->db->backend;
+    l->next_id = strtoll(PQgetvalue(r, 0, 1), NULL, 10) + 1;
+    l->newest = strtoll(PQgetvalue(r, 0, 2), NULL, 10);
     PQclear(r);
-    return ST_OK;
+    if (same)
+        return ST_OK;
+    diag_warn("%s: this is not the session that was opened: a pooler, not in session mode",
+              l->path);
+    return ST_USAGE;
 }
 
 /* From here to the end of the commit nobody else gives ids. */

@@ -10,6 +10,7 @@
 #define LEDGER_FORMAT 2
 #define LEDGER_HASH 32
 #define LEDGER_NONCE 16
+#define LEDGER_CLOCK_SLACK 5  /* seconds: hosts that share a ledger are stepped by NTP */
 #define LEDGER_MOST_TEXT 2000 /* octets: what PostgreSQL's indexes take */
 
 /* The columns of struct ledger_entry, in the order that ledger_read_row takes them. */

@@ -361,7 +361,8 @@ int main(int argc, char **argv)
                  {"newest", newest},     {"revoked", revoked}, {"held", held},
                  {"allowed", allowed},   {"scan", scan},       {"stand", stand},
                  {"link", link_at},      {"unit", unit},       {"within", within},
-                 {"claim", claim},       {"expect", expect},   {"twice", twice}};
+                 {"claim", claim},       {"expect", expect},   {"twice", twice},
+                 {"next", next}};
     if (argc < 4)
         return ST_USAGE;
     diag_program("ledger-test");

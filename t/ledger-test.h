@@ -45,6 +45,9 @@ static void put(void)
         case 'd':
             e.device = value;
             break;
+        case 'i':
+            e.digest_in = octets;
+            break;
         case 'k':
             e.key = octets;
             break;
@@ -220,7 +223,8 @@ static void within(void)
     ledger_abort(ledger);
 }
 
-/* claim KEY DEVICE SECONDS: issues for the key unless it has a certificate. */
+/* claim KEY DEVICE: issues for the key unless it has a certificate; between the two, a line from
+ * stdin. */
 static void claim(void)
 {
     int n = 0;
@@ -233,11 +237,25 @@ static void claim(void)
     must(ledger_by_key(ledger, who.key, tally, &n));
     printf("looked %d\n", n);
     fflush(stdout);
-    sleep((unsigned)number(2, 0));
+    getchar();
     if (!n)
         must(ledger_add(ledger, &e));
     must(ledger_commit(ledger));
     printf(n ? "refused\n" : "issued\n");
+}
+
+/* next KIND: one that follows from the newest; between the two, a line from stdin. */
+static void next(void)
+{
+    struct ledger_entry e;
+    must(ledger_begin(ledger));
+    must(ledger_newest(ledger, (enum ledger_kind)number(0, 0), NULL, &e));
+    e = (struct ledger_entry){.kind = (enum ledger_kind)number(0, 0), .status = e.status + 1};
+    printf("%lld\n", (long long)e.status);
+    fflush(stdout);
+    getchar();
+    must(ledger_add(ledger, &e));
+    must(ledger_commit(ledger));
 }
 
 /* expect N: a transaction of so many identities. */

@@ -222,14 +222,35 @@ subjects() { # FILE...
     [ "$(grep -c BEGIN <<<"$output")" = 1 ]
 }
 
+@test "a role with the manual's grants is enough for every program" {
+    line_request A >a.pem
+    line free <a.pem >a.crt
+    pg postgres 'DROP ROLE IF EXISTS line; CREATE ROLE line LOGIN'
+    pg_grant "$CA"
+    pg_grant "$RA"
+    sed -i 's|postgres@|line@|' "$LINE/etc/ca-sign.yaml" "$LINE/etc/ra-approve.yaml"
+    line_request B >>a.pem
+    run -0 line free <a.pem
+    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    run -4 asks two C
+    run -0 grant alice "$(waiting)"
+    run -0 ca-revoke -c "$LINE/etc/ca-sign.yaml" --device A --count 1 --why lost
+    run -0 crl-make -c "$LINE/etc/ca-sign.yaml"
+    run -0 command ledger -c "$LINE/etc/ca-sign.yaml" --verify
+    run -0 command ledger -c "$LINE/etc/ra-approve.yaml" --verify
+    pg "$CA" 'DROP OWNED BY line'
+    pg "$RA" 'DROP OWNED BY line'
+    pg postgres 'DROP ROLE line'
+}
+
 @test "a long ledger in a database is listed in one pass" {
     ledger-test "$CA_URI" 'Device CA' issue X 10000 1000 >/dev/null
     fetched() { pg "$CA" "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'entry'"; }
-    alone() { until [ "$(pg "$CA" "SELECT count(*) FROM pg_stat_activity WHERE datname = '$CA'")" = 1 ]; do sleep 0.05; done; }
-    alone
+    alone() { [ "$(pg "$CA" "SELECT count(*) FROM pg_stat_activity WHERE datname = '$CA'")" = 1 ]; }
+    await alone
     before=$(fetched)
     command ledger -c "$LINE/etc/ca-sign.yaml" --list >list
     [ "$(grep -c X0000 list)" = 10000 ]
-    alone
+    await alone
     [ $(($(fetched) - before)) -lt 100000 ]
 }

@@ -82,10 +82,17 @@ pg_await_held() { # DATABASE
 pg_waits() { # DATABASE EVENT: somebody there waits for it
     pg "$1" "SELECT wait_event FROM pg_stat_activity WHERE datname = '$1'" | grep -q "$2"
 }
+pg_locked() { [ "$(pg "$1" 'SELECT count(*) FROM pg_locks WHERE NOT granted')" != 0 ]; } # DATABASE: somebody waits
 pg_shows() { [ "$(pg "$1" "SHOW $2")" = "$3" ]; } # DATABASE SETTING VALUE
 # Who was held loses their connection, as they do when they died themselves.
 pg_go() { # DATABASE
     pg "$1" "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
         WHERE datname = '$1' AND wait_event = 'PgSleep'" >/dev/null
     pg "$1" 'DROP TRIGGER hold ON entry; DROP FUNCTION hold; DROP SEQUENCE held'
+}
+
+# What certline-unit(5) tells the administrator to grant to the role of the units, as it stands there.
+pg_grant() { # DATABASE
+    sed -n '/^psql ca_sign <<END$/,/^END$/p' "$BATS_TEST_DIRNAME/../man/certline-unit.5" | sed '1d;$d' >grants.sql
+    [ -s grants.sql ] && "$PGBIN/psql" -Xqv ON_ERROR_STOP=1 -d "$1" -f grants.sql
 }
