@@ -35,26 +35,6 @@ fresh() {
     cp -a "$BATS_FILE_TMPDIR/first" work
 }
 
-# What a run that was killed left, and what the next one makes of it.
-next_run() { # WHERE
-    (cd work && whole) || { echo "$1: the purpose is not whole" && return 1; }
-    local rc=0 i
-    for ((i = 0; i < 300; i++)); do # the launcher of the dead one may hold its lock for a moment
-        rc=0
-        (cd work && renew >out 2>err) || rc=$?
-        [ "$rc" -eq 4 ] && grep -q 'another cert-renew' work/err || break
-        sleep 0.1
-    done
-    [ "$rc" -eq 0 ] || { echo "$1: the next run ended with $rc: $(cat work/err)" && return 1; }
-    (cd work && whole) || { echo "$1: the purpose is not whole after the next run" && return 1; }
-    cmp -s work/tls.key work/store/purpose/tls/key.pem && echo "$1: the old key is in use" && return 1
-    [ "$(ls work/store/cert | wc -l)" -eq 1 ] || { echo "$1: $(ls work/store/cert)" && return 1; }
-    [ -z "$(ls work/store/pending)" ] || { echo "$1: the enrolment is still there" && return 1; }
-    [ -e work/hooked ] || { echo "$1: the hook has not run" && return 1; }
-    [ -z "$(find work/store -name '.new-*' -o -name '.del-*' -o -name '*.tmp.*')" ] ||
-        { echo "$1: something is left over" && return 1; }
-}
-
 # What strace counts with when= is the calls of one name: each name has its own.
 calls_of() { # EXPRESSION: "NAME COUNT" lines of a whole run
     fresh
@@ -76,7 +56,7 @@ kill_at_each() { # EXPRESSION STEP
         for ((i = 1; i <= count; i += $2)); do
             fault "$name" "$i" signal=KILL
             tried=$((tried + 1)) killed=$((killed + (rc == 137)))
-            next_run "$name, call $i of $count" || return
+            renew_next "$name, call $i of $count" || return
         done
     done <<<"$(calls_of "$1")"
     echo "$killed of $tried runs were killed"
@@ -102,7 +82,7 @@ kill_at_each() { # EXPRESSION STEP
         (cd work && sed "s/^    $where: .*/    $where: \"touch there; sleep 60\"/" store.yaml >slow.yaml
             cert-renew -c slow.yaml >/dev/null 2>&1 3>&- & echo $! >pid
             await test -e there && kill -9 "$(cat pid)")
-        next_run "in $where"
+        renew_next "in $where"
     done
 }
 
@@ -116,7 +96,7 @@ kill_at_each() { # EXPRESSION STEP
             [ "$rc" -eq 0 ] || grep -q 'No space left on device' work/err || return
             # What backed off goes on when its time has come.
             [ "$rc" -eq 0 ] || sed -i 's/^again: .*/again: 0/' work/store/state/tls.yaml 2>/dev/null || :
-            next_run "no space at $name, call $i of $count: $rc $(cat work/err)" || return
+            renew_next "no space at $name, call $i of $count: $rc $(cat work/err)" || return
         done
     done <<<"$(calls_of mkdirat,symlinkat,renameat,renameat2,rename,fsync)"
     [ "$failed" -gt 20 ] || { echo "$failed of $tried failed" && return 1; }

@@ -90,6 +90,15 @@ renew_first() { # [PURPOSE [SECONDS [OPTION OF csr-make...]]]
 
 renew() { cert-renew -c store.yaml "$@"; }
 
+# The public key of the private key in this folder, which signs.
+renew_pubkey() { # FOLDER
+    if [ -e "$1/key.uri" ]; then
+        csr-make --key "$(cat "$1/key.uri")" --subject CN=x | openssl req -verify -noout -pubkey 2>/dev/null
+    else
+        openssl pkey -in "$1/key.pem" -pubout
+    fi
+}
+
 # The purpose points to a whole certificate of the root with its key, valid now.
 whole() { # [PURPOSE...]
     local p at=${CERTLINE_CLOCK:-$(date +%s)}
@@ -97,10 +106,30 @@ whole() { # [PURPOSE...]
     for p; do
         openssl verify -attime "$at" -CAfile "$PKI/root.pem" -untrusted "store/purpose/$p/chain.pem" \
             "store/purpose/$p/cert.pem" >/dev/null || return
-        cmp -s <(openssl x509 -in "store/purpose/$p/cert.pem" -noout -pubkey) \
-            <(openssl pkey -in "store/purpose/$p/key.pem" -pubout) || return
+        cmp -s <(openssl x509 -in "store/purpose/$p/cert.pem" -noout -pubkey) <(renew_pubkey "store/purpose/$p") || return
         cat "store/purpose/$p/cert.pem" "store/purpose/$p/chain.pem" | cmp -s - "store/purpose/$p/fullchain.pem" || return
     done
+}
+
+# What a run that was killed left in work, and what the next one makes of it: the work is done, and nothing is left
+# over. The first certificate was the only one, its deletion is allowed.
+renew_next() { # WHERE
+    (cd work && whole) || { echo "$1: the purpose is not whole" && return 1; }
+    local rc=0 i
+    for ((i = 0; i < 300; i++)); do # the launcher of the dead one may hold its lock for a moment
+        rc=0
+        (cd work && renew >out 2>err) || rc=$?
+        [ "$rc" -eq 4 ] && grep -q 'another cert-renew' work/err || break
+        sleep 0.1
+    done
+    [ "$rc" -eq 0 ] || { echo "$1: the next run ended with $rc: $(cat work/err)" && return 1; }
+    (cd work && whole) || { echo "$1: the purpose is not whole after the next run" && return 1; }
+    cmp -s work/tls.first work/store/purpose/tls/fullchain.pem && echo "$1: the old one is in use" && return 1
+    [ "$(ls work/store/cert | wc -l)" -eq 1 ] || { echo "$1: $(ls work/store/cert)" && return 1; }
+    [ -z "$(ls work/store/pending)" ] || { echo "$1: the enrolment is still there" && return 1; }
+    [ -e work/hooked ] || { echo "$1: the hook has not run" && return 1; }
+    [ -z "$(find work/store -name '.new-*' -o -name '.del-*' -o -name '*.tmp.*')" ] ||
+        { echo "$1: something is left over" && return 1; }
 }
 
 # Everything in the store but what is remembered between runs.
