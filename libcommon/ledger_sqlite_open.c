@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,10 +215,13 @@ static enum status connect_file(struct ledger *l)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     flags |= l->reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    if (l->reader && access(l->path, F_OK)) {
+    struct stat about;
+    if (stat(l->path, &about)) {
         diag_warn("%s: %s", l->path, strerror(errno));
         return ST_USAGE;
     }
+    if (!S_ISREG(about.st_mode)) /* SQLite would wait for a FIFO's writer */
+        return not_a_ledger(l);
     if (sqlite3_open_v2(l->path, &l->lite->db, flags, NULL) != SQLITE_OK)
         return ledger_sqlite_failed(l, l->lite->db);
     if (!l->reader && sqlite3_db_readonly(l->lite->db, "main") == 1) {

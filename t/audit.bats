@@ -508,6 +508,13 @@ uncovered() {
     echo nonsense >"$LINE/var/ca-sign.db"
     run -2 --separate-stderr audit ca-sign --verify
     [[ $stderr == *": not a ledger" ]]
+    : >"$LINE/var/ca-sign.db"
+    run -2 --separate-stderr audit ca-sign --verify
+    [[ $stderr == *": not a ledger" ]]
+    rm "$LINE/var/ca-sign.db"
+    mkfifo "$LINE/var/ca-sign.db" # nobody writes into it
+    run -2 --separate-stderr audit ca-sign --verify
+    [[ $stderr == *": not a ledger" ]]
 }
 
 @test "a file of heads that is empty, or none, is told" {
