@@ -142,9 +142,11 @@ static int issued_ok(const struct unit *u, const struct ledger_entry *e, struct 
            audit_bad(why, "a certificate that its issuer did not sign");
 }
 
-static int received_ok(const struct ledger_entry *e, char why[CMS_WHY])
+/* Its issuer is in the answer, which attach does not keep. */
+static int received_ok(const struct ledger_entry *e, struct audit_tally *t, char why[CMS_WHY])
 {
     struct x509_cert cert;
+    t->others++;
     if (!x509_cert_view(e->data, &cert))
         return audit_bad(why, "a malformed certificate");
     return buf_same(cert.serial, e->serial) ||
@@ -188,7 +190,7 @@ static int each(const struct ledger_entry *e, void *arg)
     case LEDGER_ISSUED:
     case LEDGER_RECEIVED:
         p->t->certificates++;
-        ok = e->kind == LEDGER_ISSUED ? issued_ok(p->u, e, p->t, why) : received_ok(e, why);
+        ok = e->kind == LEDGER_ISSUED ? issued_ok(p->u, e, p->t, why) : received_ok(e, p->t, why);
         break;
     case LEDGER_CRL:
         ok = crl_ok(p->u, e, p->t, why);

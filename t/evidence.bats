@@ -182,6 +182,13 @@ print(list(csv.DictReader(open("list.csv")))[0]["device"], json.loads(open("list
     [[ $output == *"sent"*"pending"*"asked again"*"received"*"delivered"* ]]
 }
 
+@test "certificates whose issuer a ledger does not hold are counted as not checked" {
+    run -0 audit attach --verify
+    [[ $output == *"certificates: 7"*"of other issuers, not checked: 7"* ]]
+    run -0 audit ca-sign --verify
+    [[ $output == *"certificates: 7"* && $output != *"not checked"* ]]
+}
+
 @test "a device that a ledger knows nothing of: 1" {
     local unit
     for unit in attach verify-unit ra-approve ca-sign; do
