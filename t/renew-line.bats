@@ -36,7 +36,7 @@ END
     mkdir -p store/cert store/purpose store/pending store/state
 }
 in_use() {
-    openssl verify -CAfile "$PKI/root.pem" -untrusted store/purpose/tls/chain.pem store/purpose/tls/cert.pem
+    openssl verify -attime "${CERTLINE_CLOCK:-$(date +%s)}" -CAfile "$PKI/root.pem" -untrusted store/purpose/tls/chain.pem store/purpose/tls/cert.pem
     cmp <(openssl x509 -in store/purpose/tls/cert.pem -noout -pubkey) <(openssl pkey -in store/purpose/tls/key.pem -pubout)
 }
 
@@ -56,4 +56,40 @@ in_use() {
     run -0 --separate-stderr cert-renew -c store.yaml --force tls
     in_use
     [ -z "$(ls store/pending)" ]
+}
+
+@test "an approval that takes days: each night's cron asks with the same request, and the last one has it" {
+    local night
+    config one
+    export CERTLINE_CLOCK
+    CERTLINE_CLOCK=$(date +%s)
+    run -4 cert-renew -c store.yaml
+    cp store/pending/tls/request.pem first
+    for night in 1 2 3; do
+        CERTLINE_CLOCK=$((CERTLINE_CLOCK + 86400))
+        run -4 cert-renew -c store.yaml
+        [[ $output == *'cert-renew: tls: no certificate yet: it is asked for again later' ]]
+        cmp first store/pending/tls/request.pem
+    done
+    [ "$(ra-approve --list | grep -c .)" -eq 1 ]
+    grant alice "$(ra-approve --list | cut -f 1)"
+    CERTLINE_CLOCK=$((CERTLINE_CLOCK + 86400))
+    run -0 cert-renew -c store.yaml
+    in_use
+    cmp <(openssl req -in first -noout -pubkey) <(openssl x509 -in store/purpose/tls/cert.pem -noout -pubkey)
+}
+
+@test "the way to the CA breaks while a person decides: nothing is lost, and the answer comes by the same request" {
+    config one
+    run -4 cert-renew -c store.yaml
+    mv middle middle.works
+    printf '#!/bin/sh\nexit 255\n' >middle && chmod +x middle
+    for i in 1 2 3 4 5 6; do
+        run -4 cert-renew -c store.yaml --force tls
+        [[ $output == *'cert-renew: tls: the enrolment ended with 5: it is tried again later' ]]
+    done
+    mv middle.works middle
+    grant alice "$(ra-approve --list | cut -f 1)"
+    run -0 cert-renew -c store.yaml --force tls
+    in_use
 }
