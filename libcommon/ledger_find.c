@@ -44,22 +44,28 @@ enum status ledger_walk(struct ledger_stmt *st, ledger_each *each, void *arg, in
     return row < 0 ? ST_TEMP : ST_OK;
 }
 
+enum status ledger_walk_on(struct ledger_stmt *st, const struct ledger_filter *added,
+                           ledger_each *each, void *arg)
+{
+    int more = 1;
+    enum status done = ledger_walk(st, each, arg, &more);
+    if (done == ST_OK && more)
+        st->l->store->offer(st->l, added, NULL, each, arg);
+    return done;
+}
+
 enum status ledger_by_tid(struct ledger *l, enum ledger_kind kind, struct span tid,
                           const char *unit, ledger_each *each, void *arg)
 {
     assert(kind != LEDGER_ISSUED && kind != LEDGER_COUNTED);
     struct ledger_filter f = {.kinds = 1u << kind, .tid = tid, .unit = unit};
     struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_BY_TID);
-    int more = 1;
     if (!st)
         return ST_TEMP;
     ledger_bind_span(st, 1, tid);
     ledger_bind_int(st, 2, kind);
     ledger_bind_text(st, 3, unit);
-    enum status done = ledger_walk(st, each, arg, &more);
-    if (done == ST_OK && more)
-        l->store->offer(l, &f, NULL, each, arg);
-    return done;
+    return ledger_walk_on(st, &f, each, arg);
 }
 
 static enum status run_marks(struct ledger *l, struct span run, struct ledger_run *out)

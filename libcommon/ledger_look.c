@@ -89,16 +89,12 @@ enum status ledger_allowed(struct ledger *l, const char *owner, const char *prof
                               .profile = profile,
                               .device = device};
     struct ledger_stmt *st = ledger_sql(l, LEDGER_SQL_ALLOWED);
-    int more = 1;
     if (!st)
         return ST_TEMP;
     ledger_bind_text(st, 1, device);
     ledger_bind_text(st, 2, owner);
     ledger_bind_text(st, 3, profile);
-    enum status done = ledger_walk(st, each, arg, &more);
-    if (done == ST_OK && more)
-        l->store->offer(l, &f, NULL, each, arg);
-    return done;
+    return ledger_walk_on(st, &f, each, arg);
 }
 
 /* The one kind that is asked for, if it is of the rare ones: by their index it is read on from any

@@ -178,6 +178,9 @@ void ledger_read_row(const struct ledger_stmt *st, struct ledger_entry *e);
 /* Steps a bound statement that selects LEDGER_COLUMNS, and resets it. *more: 0 if `each` has seen
  * enough. */
 enum status ledger_walk(struct ledger_stmt *st, ledger_each *each, void *arg, int *more);
+/* The same, and on through what this transaction added. */
+enum status ledger_walk_on(struct ledger_stmt *st, const struct ledger_filter *added,
+                           ledger_each *each, void *arg);
 /* *to is *from with octets and strings of its own, in one block that the caller frees. */
 void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);
 int ledger_same_text(const char *a, const char *b); /* NULL is like NULL only */
