@@ -83,8 +83,10 @@ enum status audit_verify(struct unit *u, const char *file, int bar)
     double from = seconds();
     if (bar)
         progress_start("hash links");
-    ledger_verify(u->ledger, count, &r.t, &v);
+    int whole = ledger_verify(u->ledger, count, &r.t, &v);
     progress_end();
+    if (whole < 0)
+        return ST_TEMP;
     r.links = seconds() - from;
     r.t.problems = v.problems + ledger_tables_wrong(u->ledger);
     enum status st = u->path ? heads(u, file, v.last, &r) : ST_OK;

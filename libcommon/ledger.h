@@ -164,7 +164,7 @@ enum status ledger_unanswered_messages(struct ledger *l, ledger_each *each, void
 int64_t ledger_tables_wrong(struct ledger *l);
 /* Recomputes every chain and, where they are whole, what was derived from the entries (indexes, quotas). `each`, if
  * not NULL, is called for every entry that is in its place. 1: whole; 0 after a warning for each thing that is wrong
- * and the entry it is found at, the first hundred of them. */
+ * and the entry it is found at, the first hundred of them; -1 after a warning: a database did not answer to the end. */
 struct ledger_verified {
     int64_t last, problems; /* last: the newest entry; INT64_MAX: it was not reached */
 };

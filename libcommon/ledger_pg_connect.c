@@ -16,8 +16,9 @@ static int first_line(const char *text)
     return (int)strcspn(text ? text : "", "\n");
 }
 
-enum status ledger_pg_failed(const struct ledger *l, PGresult *r)
+enum status ledger_pg_failed(struct ledger *l, PGresult *r)
 {
+    l->unread = 1;
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     if (!text)

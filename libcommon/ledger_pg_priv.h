@@ -41,7 +41,7 @@ enum status ledger_pg_connect(struct ledger *l);
 /* Makes the tables unless they are there; checks whose ledger it is and what the role may do. */
 enum status ledger_pg_tables(struct ledger *l);
 /* Warns what failed. r is cleared; NULL: the connection. */
-enum status ledger_pg_failed(const struct ledger *l, PGresult *r);
+enum status ledger_pg_failed(struct ledger *l, PGresult *r);
 /* Runs commands without parameters. */
 enum status ledger_pg_run(struct ledger *l, const char *sql);
 

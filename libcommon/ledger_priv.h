@@ -148,6 +148,7 @@ struct ledger {
     int reader; /* never writes */
     int64_t format;
     struct ledger_stmt sql[LEDGER_SQL_COUNT];
+    int unread;              /* a database did not answer: that says nothing of the ledger */
     int open;                /* between begin and commit */
     int64_t next_id, newest; /* in the transaction: the next entry's id, the last one's time */
     struct ledger_chain committed, pending; /* pending: in the transaction */

@@ -166,16 +166,17 @@ int ledger_verify(struct ledger *l, ledger_each *each, void *arg, struct ledger_
 {
     struct chains c = {.l = l, .out = out};
     *out = (struct ledger_verified){0};
+    l->unread = 0;
     /* Others go on writing. */
     if (l->store->freeze(l) != ST_OK) {
         *out = (struct ledger_verified){INT64_MAX, 1};
-        return 0;
+        return l->unread ? -1 : 0;
     }
     int ok = verify(&c, each, arg);
     l->store->thaw(l);
     free(c.v);
     out->problems += !ok && !out->problems;
-    return ok;
+    return l->unread ? -1 : ok;
 }
 
 int64_t ledger_tables_wrong(struct ledger *l)

@@ -124,6 +124,21 @@ whole() { # N: entries
     whole "$device"
 }
 
+@test "a verification that the server breaks off finds nothing wrong, and ends with 4" {
+    ledger issue a 3 >/dev/null
+    "$PGBIN/psql" -Xqc 'BEGIN; LOCK certline.entry IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3600)' "$DB" >/dev/null 2>&1 &
+    await pg_waits "$DB" PgSleep
+    ledger verify >said 2>err &
+    pid=$!
+    await pg_locked "$DB"
+    pg "$DB" "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted" >/dev/null
+    ended 4 "$pid"
+    [ ! -s said ]
+    [ "$(cat err)" = "ledger-test: $URI: canceling statement due to user request" ]
+    pg "$DB" "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" >/dev/null
+    whole 3
+}
+
 @test "what a server says comes to the terminal as one line without controls" {
     local said
     mkdir -p "$PG/liar"
