@@ -9,7 +9,7 @@ setup() {
 @test "every page that a page refers to exists" {
     local name section
     while read -r name section; do
-        [ -e "man/$name.$section" ] || [[ $name.$section =~ ^(cp|regex|cron|crontab|openssl|rename|sh|sqlite3|ssh|systemd)\.[12578]$ ]] ||
+        [ -e "man/$name.$section" ] || [[ $name.$section =~ ^(cp|iconv|regex|cron|crontab|openssl|rename|sh|sqlite3|ssh|systemd)\.[12578]$ ]] ||
             { echo "$name($section) is missing" && return 1; }
     done < <(sed -n 's/.*Xr \([^ ]*\) \([0-9]\).*/\1 \2/p' man/*)
 }
