@@ -199,7 +199,7 @@ changed() {
     grant alice "$id"
     grant bob "$id"
     changed
-    forged_ledger "update entry set (digest_in, serial) = (select digest_in, serial from entry where kind = 15 limit 1)
+    forged_ledger "update entry set (digest_in, serial) = (select digest_in, serial from entry where kind = 15 order by id limit 1)
         where kind = 15"
     says 1 'the message is not good any more: it is not what its entry in the ledger says' ra-approve --show "$id"
     run -0 ra-approve --list
@@ -214,7 +214,7 @@ changed() {
     id=$(waiting)
     grant alice "$id"
     grant bob "$id"
-    ledger ra-approve "select writefile('alice.der', data) from entry where kind = 16 limit 1" >written
+    ledger ra-approve "select writefile('alice.der', data) from entry where kind = 16 order by id limit 1" >written
     openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
     forge_unit dora approver root dora
     forge_unit ended approver root dora from="$(date -u -d '-9 days' +%Y%m%d000000Z)" to="$(date -u -d '-2 days' +%Y%m%d000000Z)"
