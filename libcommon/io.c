@@ -183,9 +183,9 @@ int io_sync(const char *path)
     return ok;
 }
 
-static int take_lock(int folder, const char *path, int how, int seconds)
+/* Closes it where the lock stays taken. */
+static int wait_lock(int fd, int how, int seconds)
 {
-    int fd = openat(folder, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     for (int waited = 0;; waited++) {
@@ -199,6 +199,17 @@ static int take_lock(int folder, const char *path, int how, int seconds)
     close(fd);
     errno = saved;
     return -1;
+}
+
+static int take_lock(int folder, const char *path, int how, int seconds)
+{
+    int fd = openat(folder, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return wait_lock(fd, how, seconds);
+}
+
+int io_lock_folder(const char *path, int seconds)
+{
+    return wait_lock(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), LOCK_EX, seconds);
 }
 
 int io_lock(const char *path, int seconds)

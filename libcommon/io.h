@@ -45,8 +45,9 @@ int io_sync(const char *path);
  * descriptor that io_unlock takes, or -1 with errno (EWOULDBLOCK when it stayed taken). */
 int io_lock(const char *path, int seconds);
 void io_unlock(int fd);
-/* As io_lock, of a file in an open folder. */
+/* As io_lock, of a file in an open folder; of a folder itself, which must be there. */
 int io_lock_at(int folder, const char *name, int seconds);
+int io_lock_folder(const char *path, int seconds);
 /* A lock that many may hold at a time, and nobody beside io_lock. As io_lock otherwise. */
 int io_lock_shared(const char *path, int seconds);
 /* The umask that io_init found: what commands of the user's get back. */

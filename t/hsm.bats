@@ -200,30 +200,57 @@ cert() { openssl x509 -new -subj "/CN=$1" -force_pubkey "$2" -CA ca.pem -CAkey c
     done
 }
 
-@test "eight processes whose locks differ start again when they collide, and all sign" {
+@test "processes that collide with a program which takes no lock start again, and all sign" {
     for round in 1 2 3; do
         pids=()
-        for i in 1 2 3 4 5 6 7 8; do
-            mkdir -p "$BATS_TEST_TMPDIR/$i"
-            XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/$i signer-test "$(uri unit P-256)" > /dev/null &
+        for i in 1 2 3 4; do
+            pkcs11-tool --module "$SOFTHSM" --token-label unit --login --pin 1234 -O > /dev/null 2>&1 3>&- &
+            signer-test "$(uri unit P-256)" > /dev/null &
             pids+=($!)
         done
         for p in "${pids[@]}"; do wait "$p"; done
+        wait
     done
 }
 
-@test "a lock folder that others can write is refused" {
-    mkdir -m 0777 "$BATS_TEST_TMPDIR/certline"
-    chmod 0777 "$BATS_TEST_TMPDIR/certline"
-    XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR run -2 signer-test "$(uri unit P-256)"
-    [[ ${lines[0]} == *"/certline: not a folder of this user alone, no lock can be there" ]]
+@test "all users of a token folder meet, whatever their environment" {
+    local held=$BATS_TEST_TMPDIR/held
+    mkfifo "$BATS_TEST_TMPDIR/go"
+    flock -x "$BATS_FILE_TMPDIR/tokens" sh -c "touch $held; read -r _ < $BATS_TEST_TMPDIR/go" 3>&- &
+    until [ -e "$held" ]; do sleep 0.02; done
+    env XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR" TMPDIR="$BATS_TEST_TMPDIR" P11_SHIM_LOG="$BATS_TEST_TMPDIR/log" \
+        CERTLINE_P11_MODULE="$SHIM" signer-test "$(uri unit P-256)" > "$BATS_TEST_TMPDIR/out" 3>&- &
+    local pid=$!
+    # It waits at the lock of this folder, having called nothing yet.
+    until [ "$(ls -l "/proc/$pid/fd" | grep -c " $BATS_FILE_TMPDIR/tokens\$")" -eq 1 ]; do sleep 0.02; done
+    [ ! -s "$BATS_TEST_TMPDIR/log" ]
+    echo > "$BATS_TEST_TMPDIR/go"
+    wait "$pid"
+    [ -s "$BATS_TEST_TMPDIR/out" ] && grep -q C_Login "$BATS_TEST_TMPDIR/log"
 }
 
-@test "a lock folder that is a link is refused" {
-    mkdir -m 0700 "$BATS_TEST_TMPDIR/elsewhere"
-    ln -s elsewhere "$BATS_TEST_TMPDIR/certline"
-    XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR run -2 signer-test "$(uri unit P-256)"
-    [[ ${lines[0]} == *"/certline: not a folder of this user alone, no lock can be there" ]]
+# Where no token folder is known, the lock is a file of the user's.
+nobody() { # UID COMMAND...
+    local uid=$1
+    shift
+    cp "$BUILD/t/signer-test" "$BATS_TEST_TMPDIR" && chmod -R a+rX "$BATS_TEST_TMPDIR"
+    env -u XDG_RUNTIME_DIR SOFTHSM2_CONF=/nowhere HOME=/nowhere setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+        "$BATS_TEST_TMPDIR/signer-test" "$@"
+}
+
+@test "a lock folder that others can write, or that is a link, is refused" {
+    local uid=$((70000 + $$)) dir
+    dir=/tmp/certline-$uid
+    mkdir "$dir" && chown "$uid" "$dir" && chmod 0777 "$dir"
+    run -2 nobody "$uid" "$(uri unit P-256)"
+    rmdir "$dir"
+    [[ ${lines[0]} == *"$dir: not a folder of this user alone, no lock can be there" ]]
+    mkdir "$BATS_TEST_TMPDIR/elsewhere" && chown "$uid" "$BATS_TEST_TMPDIR/elsewhere"
+    ln -s "$BATS_TEST_TMPDIR/elsewhere" "$dir" && chown -h "$uid" "$dir"
+    run -2 nobody "$uid" "$(uri unit P-256)"
+    rm "$dir"
+    [[ ${lines[0]} == *"$dir: not a folder of this user alone, no lock can be there" ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR/elsewhere")" ]
 }
 
 @test "a wrong PIN is tried exactly once" {
