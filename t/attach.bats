@@ -4,27 +4,14 @@ bats_require_minimum_version 1.5.0
 # attach between a line that is real (t/lib.bash) and one that lies (t/answer-test.c).
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    make -s BUILD="${BUILD:-build}" "${BUILD:-build}"/bin/{attach,verify-unit,ra-approve,ca-sign,csr-make,hsm-keygen} \
-        "${BUILD:-build}/t/answer-test"
-    BUILD=$(realpath "${BUILD:-build}")
-    export PATH=$BUILD/bin:$BUILD/t:$PATH
-    # shellcheck source=t/lib.bash
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    # shellcheck source=t/liars.bash
     . "$BATS_TEST_DIRNAME/liars.bash"
-    lab_make "$BATS_FILE_TMPDIR/lab"
-    make_liars
-    lab_requests D1 D2 D3 >"$LAB/three.pem"
+    liars_line
     lab_keys D1 D2 >"$LAB/keys.pem"
 }
 
 setup() {
-    # shellcheck source=t/lib.bash
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    lab_use "$BATS_FILE_TMPDIR/lab"
-    lab_fresh
-    cd "$BATS_TEST_TMPDIR" || return
+    . "$BATS_TEST_DIRNAME/liars.bash"
+    liars_use
 }
 
 # said LINE: this is one of the lines on stderr (run --separate-stderr) or of the output

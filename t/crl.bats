@@ -2,13 +2,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD"/t/{revoke-test,p11-shim.so} || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    . t/lib.bash
-    lab_make "$BATS_FILE_TMPDIR/lab"
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    lab_build revoke-test p11-shim.so && lab_make "$BATS_FILE_TMPDIR/lab"
 }
 
 setup() {

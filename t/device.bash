@@ -13,12 +13,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 device_build() { # TOOL-OF-THE-TESTS...
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "${@/#/$BUILD/t/}" || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    cd "$BATS_FILE_TMPDIR" || return
+    lab_build "$@" && cd "$BATS_FILE_TMPDIR" || return
 }
 
 device_copy() { # FILE...

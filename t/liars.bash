@@ -1,4 +1,14 @@
-# A line that lies: units for t/answer-test.c. Source t/lib.bash first.
+# A line that lies: units for t/answer-test.c.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+
+# For the tests of a file: the programs, a line, who lies in it, and three requests. liars_use: for each of them.
+liars_line() {
+    lab_build answer-test && lab_make "$BATS_FILE_TMPDIR/lab" && make_liars && lab_requests D1 D2 D3 >"$LAB/three.pem"
+}
+liars_use() {
+    lab_use "$BATS_FILE_TMPDIR/lab" && lab_fresh && cd "$BATS_TEST_TMPDIR" || return
+}
 
 # Units and CAs whose keys are in files, so that they can be made to lie.
 make_liars() {

@@ -1,6 +1,7 @@
 # A line in a folder, made with certline's own programs: three SoftHSM tokens (hsm1: verify-unit; hsm2: root, CA,
 # ra-approve, ca-sign; hsm3: attach), certificates, configurations. To be sourced; needs the programs in PATH.
 #
+#   lab_build [TOOL...]              the programs, and these of the tests (t/TOOL.c), built and in PATH
 #   lab_make DIR                     makes it: DIR/etc/UNIT.yaml, DIR/pki/NAME.pem, DIR/var/UNIT.db
 #   lab_use DIR                      what a test needs to use one that is there: sets LAB, SOFTHSM2_CONF
 #   lab_up [OPTION...]               attach, the way up (lot "open" unless --lot is given)
@@ -15,6 +16,15 @@
 # pop: witness, tls-client).
 
 . "$(dirname "${BASH_SOURCE[0]}")/await.bash"
+
+lab_build() { # TOOL-OF-THE-TESTS...
+    cd "$(dirname "${BASH_SOURCE[0]}")/.." || return
+    TOP=$PWD BUILD=${BUILD:-build}
+    make -s BUILD="$BUILD" all "${@/#/$BUILD/t/}" || return
+    BUILD=$(realpath "$BUILD")
+    PATH=$BUILD/bin:$BUILD/t:$PATH
+    export BUILD PATH TOP
+}
 
 lab_module() {
     local m

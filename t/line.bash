@@ -3,18 +3,9 @@
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
 . "$HERE/pki.bash"
-. "$HERE/lib.bash" # for lab_module
+. "$HERE/lib.bash"
 
-# Builds what the tests run, and puts it on PATH.
-line_build() { # TOOL-OF-THE-TESTS...
-    cd "$HERE/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "${@/#/$BUILD/t/}" || return
-    BUILD=$(realpath "$BUILD")
-    TOP=$PWD
-    PATH=$BUILD/bin:$BUILD/t:$PATH
-    export BUILD PATH TOP
-}
+line_build() { lab_build "$@"; } # TOOL-OF-THE-TESTS...
 
 line_tokens() { # LABEL...
     export SOFTHSM2_CONF=$LINE/softhsm2.conf XDG_RUNTIME_DIR=$LINE

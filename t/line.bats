@@ -2,13 +2,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$PATH
-    . t/lib.bash
-    lab_make "$BATS_FILE_TMPDIR/lab" || return
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    lab_build && lab_make "$BATS_FILE_TMPDIR/lab" || return
     { echo serial; seq -f 'S%03.0f' 1 200; } >"$LAB/200.csv"
     csr-make --list "$LAB/200.csv" --keys "$LAB/200" >"$LAB/200.pem"
 }

@@ -4,26 +4,13 @@ bats_require_minimum_version 1.5.0
 # people decide (t/lib.bash).
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    make -s BUILD="${BUILD:-build}" "${BUILD:-build}"/bin/{attach,verify-unit,ra-approve,ca-sign,csr-make,hsm-keygen} \
-        "${BUILD:-build}/t/answer-test"
-    BUILD=$(realpath "${BUILD:-build}")
-    export PATH=$BUILD/bin:$BUILD/t:$PATH
-    # shellcheck source=t/lib.bash
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    # shellcheck source=t/liars.bash
     . "$BATS_TEST_DIRNAME/liars.bash"
-    lab_make "$BATS_FILE_TMPDIR/lab"
-    make_liars
-    lab_requests D1 D2 D3 >"$LAB/three.pem"
+    liars_line
 }
 
 setup() {
-    # shellcheck source=t/lib.bash
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    lab_use "$BATS_FILE_TMPDIR/lab"
-    lab_fresh
-    cd "$BATS_TEST_TMPDIR" || return
+    . "$BATS_TEST_DIRNAME/liars.bash"
+    liars_use
 }
 
 said() { grep -qxF -- "attach: $1" <<<"${stderr-}" || { printf '%s\n' "$stderr" && return 1; }; }

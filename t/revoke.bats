@@ -3,13 +3,8 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     . "$BATS_TEST_DIRNAME/postgres.bash"
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD/t/revoke-test" || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    . t/lib.bash
-    lab_make "$BATS_FILE_TMPDIR/lab" || return
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    lab_build revoke-test && lab_make "$BATS_FILE_TMPDIR/lab" || return
     { lab_lots; printf '  - {name: %s, profile: tls-client, owner: Other, devices: any, verify-units: verify-unit-1}\n' \
         other-open; } >"$LAB/etc/lots.yaml"
     sed -i 's/\[open, listed, bare\]/[open, listed, bare, other-open]/' "$LAB/etc/ca-sign.yaml"
