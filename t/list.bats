@@ -2,15 +2,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD"/t/bench-run || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    cd "$BATS_FILE_TMPDIR" || return
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_pki
+    device_build bench-run && device_pki || return
     device_cert tls from=20260101000000Z to=20270301000000Z subjectAltName=DNS:a.example,IP:192.0.2.1 \
         keyUsage=digitalSignature,keyAgreement extendedKeyUsage=serverAuth,1.2.3.4
     device_cert soon from=20260101000000Z to=20260620000000Z
@@ -23,19 +16,14 @@ setup_file() {
 }
 
 setup() {
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    cp -r "$BATS_FILE_TMPDIR"/. "$BATS_TEST_TMPDIR/"
-    cd "$BATS_TEST_TMPDIR" || return
-    PKI=$PWD
+    device_copy .
     device_yaml 'limit: 20' 'purposes:' '- {name: tls, renew: {before: 30d}, enroll: "true"}' \
         '- {name: ipsec, renew: {before: 30d}, enroll: "true", restart: needed}' \
         'deletion: {when: limit, rules: [superseded, expired], keep: [idevid]}'
 }
 
-teardown() {
-    [ ! -d full ] || umount full
-}
+teardown() { small_disk_gone; }
 
 list() {
     local rc=0
@@ -292,7 +280,7 @@ ipsec" ]
 }
 
 @test "the page replaces an older one whole, or not at all" {
-    in_use && mkdir full && mount -t tmpfs -o size=16k tmpfs full
+    in_use && small_disk 16k
     echo old >full/page.html
     head -c 100000 /dev/zero >full/fill 2>/dev/null || :
     run -4 --separate-stderr list --html full/page.html

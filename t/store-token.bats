@@ -2,33 +2,15 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    BUILD=${BUILD:-build}
-    make -s BUILD="$BUILD" all "$BUILD"/t/{store-test,p11-shim.so} || return
-    BUILD=$(realpath "$BUILD")
-    export BUILD PATH=$BUILD/bin:$BUILD/t:$PATH
-    mkdir "$BATS_FILE_TMPDIR/pki" && cd "$BATS_FILE_TMPDIR/pki" || return
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    device_pki
-    mkdir -p "$BATS_FILE_TMPDIR/lab"
-    lab_use "$BATS_FILE_TMPDIR/lab"
-    lab_tokens
+    device_build store-test p11-shim.so && device_pki && device_lab || return
     local n
     for n in t u v; do token_cert "$n" || return; done
 }
 
 setup() {
-    . "$BATS_TEST_DIRNAME/lib.bash"
-    . "$BATS_TEST_DIRNAME/pki.bash"
     . "$BATS_TEST_DIRNAME/device.bash"
-    cp -r "$BATS_FILE_TMPDIR/pki/." "$BATS_TEST_TMPDIR"
-    cp -r "$BATS_FILE_TMPDIR/lab" "$BATS_TEST_TMPDIR/lab"
-    cd "$BATS_TEST_TMPDIR" || return
-    PKI=$PWD
-    lab_use "$PWD/lab"
-    sed -i "s,^directories.tokendir.*,directories.tokendir = $LAB/tokens," "$SOFTHSM2_CONF"
+    device_copy . && device_lab_use
     with_token
 }
 
