@@ -140,7 +140,6 @@ whole() { # N: entries
 }
 
 @test "what a server says comes to the terminal as one line without controls" {
-    local said
     mkdir -p "$PG/liar"
     python3 - "$PG/liar/.s.PGSQL.5432" <<'END' &
 import socket, struct, sys
