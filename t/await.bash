@@ -12,7 +12,6 @@ await() {
 }
 holds() { grep -qs -e "$1" "$2"; }                # PATTERN FILE
 whole_block() { holds '^-----END ' "$1"; }        # FILE: of PEM, the first at least
-has_open() { readlink "/proc/$1"/fd/* | grep -qxF "$2"; } # PID FILE, with its whole path
 let_go() { timeout 120 sh -c ': >"$0"' "$1"; } # FIFO: who reads it comes to its end
 
 # ended CODE PID: a job of this shell has ended so

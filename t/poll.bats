@@ -141,10 +141,7 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     exec 7>hold
     printf 'begin immediate; select 1;\n' >&7
     await test -s locked
-    attach -c "$LAB/etc/attach.yaml" <pending.pem >nothing 2>&1 &
-    await has_open $! "$(realpath "$LAB/var/attach.db")"
-    kill -KILL $!
-    ended 137 $!
+    run -137 killed_at clock_nanosleep 1 attach -c "$LAB/etc/attach.yaml" <pending.pem
     exec 7>&-
     wait $holder
     [ -z "$(kinds)" ]
