@@ -222,7 +222,9 @@ cert() { openssl x509 -new -subj "/CN=$1" -force_pubkey "$2" -CA ca.pem -CAkey c
         CERTLINE_P11_MODULE="$SHIM" signer-test "$(uri unit P-256)" > "$BATS_TEST_TMPDIR/out" 3>&- &
     local pid=$!
     # It waits at the lock of this folder, having called nothing yet.
-    until [ "$(ls -l "/proc/$pid/fd" | grep -c " $BATS_FILE_TMPDIR/tokens\$")" -eq 1 ]; do sleep 0.02; done
+    . "$BATS_TEST_DIRNAME/await.bash"
+    at_lock() { [ "$(find "/proc/$pid/fd" -lname "$BATS_FILE_TMPDIR/tokens" 2>/dev/null | wc -l)" -eq 1 ]; }
+    await at_lock
     [ ! -s "$BATS_TEST_TMPDIR/log" ]
     echo > "$BATS_TEST_TMPDIR/go"
     wait "$pid"

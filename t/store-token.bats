@@ -144,7 +144,7 @@ set_id() { # TYPE LABEL ID
     cert-import -c store.yaml --cert file.pem --key file.key --name file
     import v --purpose tls && import t && import u
     run -0 cert-prune -c store.yaml --dry-run
-    [[ $output =~ ^[tu]$'\t'no-purpose$ ]]
+    [[ $output == [tu]$'\t'no-purpose ]]
     local gone=${output%%$'\t'*}
     run -0 cert-prune -c store.yaml
     [ "$output" = "$gone"$'\t'no-purpose ]
