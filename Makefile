@@ -61,7 +61,7 @@ $(BUILD)/bin/%: $(BUILD)/cmd/%.o $(BUILD)/libcertline.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libcertline.a $(LDLIBS)
 
 # Drivers of the tests, and modules that they load.
-$(BUILD)/t/%: t/%.c $(BUILD)/libcertline.a
+$(BUILD)/t/%: t/%.c $(wildcard t/*.h) $(BUILD)/libcertline.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(WARN) $(HARDEN) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libcertline.a $(LDLIBS)
 
