@@ -12,11 +12,10 @@ enum lot_pop { LOT_POP_REQUIRED, LOT_POP_WITNESS };
 struct lots;
 struct lot {
     const char *name, *profile, *owner;
-    const char *devices; /* path of the CSV; NULL: no list */
-    const char *pattern; /* POSIX extended regular expression for the whole id; NULL: none */
-    const char *subject; /* template with {column}, RFC 4514; NULL: the lot does not say */
-    struct cfg_strings
-        san; /* templates, as x509_san_parse takes them; none: the lot does not say */
+    const char *devices;    /* path of the CSV; NULL: no list */
+    const char *pattern;    /* POSIX extended regular expression for the whole id; NULL: none */
+    const char *subject;    /* template with {column}, RFC 4514; NULL: the lot does not say */
+    struct cfg_strings san; /* templates as of x509_san_parse; none: the lot does not say */
     struct cfg_strings verify_units; /* ids that may use the lot */
     struct cfg_strings attach;       /* likewise; none: every one that chain: lets in */
     struct cfg_strings approvers; /* persons who may grant it; none: every approver of the trust */

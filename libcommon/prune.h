@@ -15,8 +15,7 @@ enum prune_rule { /* a set; those that are on add up */
 };
 enum prune_when { /* a set; empty: automatic deletion is off */
                   PRUNE_ALWAYS = 1,
-                  PRUNE_LIMIT =
-                      2, /* no more than make the store, and its token, smaller than the limit */
+                  PRUNE_LIMIT = 2, /* no more than make store and token smaller than their limits */
                   PRUNE_FREE_SPACE = 4 /* no more than bring the free space to its value */
 };
 enum prune_order { PRUNE_OLDEST, PRUNE_EXPIRED_FIRST, PRUNE_EARLIEST_END };
