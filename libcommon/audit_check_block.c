@@ -186,6 +186,8 @@ static int grant(struct audit_file *c, struct span der, int64_t time, char why[C
                (size_t)g.requests != c->up.request->n))
         ok = audit_bad(why, "the grant of %.100s is for another message than the one ahead of it",
                        g.layer.signer->id);
+    if (ok && g.layer.signing_time < c->up.layer[1].signing_time - CLOCK_AHEAD)
+        ok = audit_bad(why, "the grant of %.100s is older than the message", g.layer.signer->id);
     if (ok && g.layer.signing_time > c->up.layer[0].signing_time + CLOCK_AHEAD)
         ok = audit_bad(why, "the grant of %.100s is younger than what it granted",
                        g.layer.signer->id);

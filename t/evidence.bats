@@ -222,6 +222,22 @@ print(list(csv.DictReader(open("list.csv")))[0]["device"], json.loads(open("list
     [[ $output == *"exported: "*" by the ra-approve ra-approve-1"* ]]
 }
 
+@test "a grant that is older than what it grants is refused, whoever exported it" {
+    . "$BATS_TEST_DIRNAME/forge.bash"
+    ledger ra-approve "select writefile('alice.der', data) from entry where kind = 16 order by id limit 1" >written
+    openssl cms -verify -noverify -inform DER -in alice.der -out content.der 2>verified
+    forge_unit dora approver root dora
+    local seconds
+    for seconds in -250 -432000; do
+        forged dora type=$ARC.30 time=$seconds <content.der | forge get . >forged.der
+        ledger ra-approve "drop trigger if exists entry_update;
+            update entry set data = readfile('forged.der') where id = (select min(id) from entry where kind = 16)"
+        audit ra-approve --export two >forged.$seconds
+    done
+    run -0 check forged.-250
+    refused forged.-432000 "*: the grant of dora is older than the message"
+}
+
 @test "openssl opens every block of evidence" {
     local each
     for each in $(seq 1 "$(count "$FILES/two.granted")"); do
