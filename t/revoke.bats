@@ -529,7 +529,7 @@ shared() { # DATABASE N
     local i
     revoke --lot recall --count 10
     for i in 1 2 3 4 5 6; do
-        crl-make -c "$CA" -o "$i.crl" &
+        crl-make -c "$CA" >"$i.crl" &
     done
     wait
     [ "$(for i in ?.crl; do openssl crl -in "$i" -noout -crlnumber; done | sort)" = "$(printf 'crlNumber=0x0%d\n' 1 2 3 4 5 6)" ]
