@@ -8,15 +8,6 @@
 #include "pem.h"
 #include "progress.h"
 
-static int count(const struct ledger_entry *e, void *arg)
-{
-    struct audit_tally *t = arg;
-    t->entries++;
-    (void)e;
-    progress_step(1);
-    return 1;
-}
-
 static double seconds(void)
 {
     struct timespec t;
@@ -83,11 +74,12 @@ enum status audit_verify(struct unit *u, const char *file, int bar)
     double from = seconds();
     if (bar)
         progress_start("hash links");
-    int whole = ledger_verify(u->ledger, count, &r.t, &v);
+    int whole = ledger_verify(u->ledger, progress_step, &v);
     progress_end();
     if (whole < 0)
         return ST_TEMP;
     r.links = seconds() - from;
+    r.t.entries = v.links;
     r.t.problems = v.problems + ledger_tables_wrong(u->ledger);
     enum status st = u->path ? heads(u, file, v.last, &r) : ST_OK;
     from = seconds();

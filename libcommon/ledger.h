@@ -162,13 +162,14 @@ enum status ledger_unanswered_messages(struct ledger *l, ledger_each *each, void
 /* Whether the tables are those that a unit makes, and agree with their indexes, as far as the store can tell: how much
  * is wrong, a warning for each. */
 int64_t ledger_tables_wrong(struct ledger *l);
-/* Recomputes every chain and, where they are whole, what was derived from the entries (indexes, quotas). `each`, if
- * not NULL, is called for every entry that is in its place. 1: whole; 0 after a warning for each thing that is wrong
+/* Recomputes every chain and, where they are whole, what was derived from the entries (indexes, quotas). `step`, if
+ * not NULL, is called with 1 for every link that is good. 1: whole; 0 after a warning for each thing that is wrong
  * and the entry it is found at, the first hundred of them; -1 after a warning: a database did not answer to the end. */
 struct ledger_verified {
-    int64_t last, problems; /* last: the newest entry; INT64_MAX: it was not reached */
+    int64_t last;            /* the newest entry; INT64_MAX: it was not reached */
+    int64_t links, problems; /* links: those that are good */
 };
-int ledger_verify(struct ledger *l, ledger_each *each, void *arg, struct ledger_verified *out);
+int ledger_verify(struct ledger *l, void (*step)(long n), struct ledger_verified *out);
 
 /* Where the chains stand, for a signed head. Inside a transaction of its own: all that is committed. */
 struct ledger_link {

@@ -57,11 +57,10 @@ void ledger_hash_writer(struct ledger *l, const struct ledger_writer *w,
     finish(l, (struct span){NULL, 0}, out);
 }
 
-void ledger_hash_entry(struct ledger *l, const unsigned char before[LEDGER_HASH], int64_t n,
-                       const struct ledger_entry *e, unsigned char out[LEDGER_HASH])
+/* All but the data itself. */
+static void put_entry(struct buf *b, const unsigned char before[LEDGER_HASH], int64_t n,
+                      const struct ledger_entry *e)
 {
-    struct buf *b = &l->scratch;
-    buf_reset(b);
     buf_put(b, before, LEDGER_HASH);
     put_number(b, n, 8);
     put_number(b, e->id, 8);
@@ -82,5 +81,19 @@ void ledger_hash_entry(struct ledger *l, const unsigned char before[LEDGER_HASH]
     put_number(b, e->status, 8);
     put_text(b, e->note);
     put_number(b, e->data.n ? (int64_t)e->data.n : ABSENT, 4);
+}
+
+void ledger_hash_entry(struct ledger *l, const unsigned char before[LEDGER_HASH], int64_t n,
+                       const struct ledger_entry *e, unsigned char out[LEDGER_HASH])
+{
+    buf_reset(&l->scratch);
+    put_entry(&l->scratch, before, n, e);
     finish(l, e->data, out);
+}
+
+void ledger_hashed(struct buf *out, const unsigned char before[LEDGER_HASH], int64_t n,
+                   const struct ledger_entry *e)
+{
+    put_entry(out, before, n, e);
+    buf_put(out, e->data.p, e->data.n);
 }

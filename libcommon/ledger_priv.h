@@ -218,5 +218,30 @@ void ledger_hash_writer(struct ledger *l, const struct ledger_writer *w,
 /* The link that entry e, the n-th of its writer, makes behind `before`; out may be before. */
 void ledger_hash_entry(struct ledger *l, const unsigned char before[LEDGER_HASH], int64_t n,
                        const struct ledger_entry *e, unsigned char out[LEDGER_HASH]);
+/* The octets that the hash of an entry is over, appended. */
+void ledger_hashed(struct buf *out, const unsigned char before[LEDGER_HASH], int64_t n,
+                   const struct ledger_entry *e);
+
+/* ledger_links.c: links are hashed by a thread of their own, and told of in their order. */
+struct ledger_link_check {
+    int64_t id, missing; /* missing: the first id that is not there ahead of it; 0: none is */
+    int late;            /* its id is not above the one before it */
+    const char *why;     /* what is wrong with it; NULL: its hash is to say */
+    int exact;           /* its fields are no more than what is hashed */
+    int hashed, fits;    /* fits: what was hashed is what it should be */
+    unsigned char hash[LEDGER_HASH];
+    size_t at, n; /* where its octets are */
+};
+struct ledger_links;
+struct ledger_links *ledger_links_new(const struct ledger *l,
+                                      void (*told)(const struct ledger_link_check *k, void *arg),
+                                      void *arg);
+/* The hash of this entry, which k->hash has, is to be checked; ahead of ledger_links_add. */
+void ledger_links_hash(struct ledger_links *s, struct ledger_link_check *k,
+                       const unsigned char before[LEDGER_HASH], int64_t n,
+                       const struct ledger_entry *e);
+void ledger_links_add(struct ledger_links *s, const struct ledger_link_check *k);
+/* Tells of all that is left. */
+void ledger_links_end(struct ledger_links *s);
 
 #endif

@@ -15,6 +15,8 @@ struct chains {
     int64_t n;
     uint64_t missing; /* entries of which it is not known whose they were */
     struct ledger_sums sums;
+    struct ledger_links *links;
+    void (*step)(long n);
     struct ledger_verified *out;
 };
 
@@ -83,64 +85,79 @@ static int start_chains(struct chains *c)
 /* What is wrong with an entry; the next one of its chain is judged by the hash that is recorded for
  * this one, so that each is named for itself. */
 static const char *link_wrong(struct chains *c, const struct ledger_stmt *st,
-                              const struct ledger_entry *e)
+                              const struct ledger_entry *e, struct ledger_link_check *k)
 {
     int64_t writer = ledger_int(st, LEDGER_COLUMN_COUNT);
     int64_t n = ledger_int(st, LEDGER_COLUMN_COUNT + 1);
     struct span hash = ledger_span(st, LEDGER_COLUMN_COUNT + 2);
-    unsigned char link[LEDGER_HASH];
     if (writer < 1 || writer > c->n)
         return "its writer is missing";
     if (hash.n != LEDGER_HASH)
         return "it has no hash";
     struct ledger_chain *chain = &c->v[writer - 1];
     uint64_t gap = (uint64_t)n - (uint64_t)chain->n - 1;
+    memcpy(k->hash, hash.p, LEDGER_HASH);
     if (!gap)
-        ledger_hash_entry(c->l, chain->head, n, e, link);
+        ledger_links_hash(c->links, k, chain->head, n, e);
     chain->n = n;
     memcpy(chain->head, hash.p, LEDGER_HASH);
     if (gap > c->missing)
         return "its number in the chain is wrong";
     c->missing -= gap; /* what stood ahead of it is not known: it is taken as it is */
-    if (!gap && memcmp(link, hash.p, LEDGER_HASH))
-        return "its hash does not fit the chain";
-    return is_exact(st, e) ? NULL : "a field of it holds more than its hash covers";
+    return NULL;
 }
 
-static void check_place(struct chains *c, int64_t id)
+static void check_place(struct chains *c, struct ledger_link_check *k)
 {
-    if (id <= c->out->last) {
-        problem(c, id, "out of its order");
+    int64_t next = c->out->last + 1;
+    k->late = k->id < next;
+    if (k->late)
+        return;
+    k->missing = k->id > next ? next : 0;
+    c->missing += (uint64_t)k->id - (uint64_t)next;
+    c->out->last = k->id;
+}
+
+static void tell(const struct ledger_link_check *k, void *arg)
+{
+    struct chains *c = arg;
+    const char *why = k->why;
+    if (k->late)
+        problem(c, k->id, "out of its order");
+    if (k->missing && k->id - k->missing == 1)
+        problem(c, k->missing, "missing");
+    else if (k->missing && is_shown(c))
+        diag_warn("%s: entries %lld to %lld: missing", c->l->path, (long long)k->missing,
+                  (long long)k->id - 1);
+    if (!why && k->hashed && !k->fits)
+        why = "its hash does not fit the chain";
+    if (!why && !k->exact)
+        why = "a field of it holds more than its hash covers";
+    if (why) {
+        problem(c, k->id, why);
         return;
     }
-    int64_t next = c->out->last + 1;
-    if (id - next == 1)
-        problem(c, next, "missing");
-    else if (id > next && is_shown(c))
-        diag_warn("%s: entries %lld to %lld: missing", c->l->path, (long long)next,
-                  (long long)id - 1);
-    c->missing += (uint64_t)id - (uint64_t)next;
-    c->out->last = id;
+    c->out->links++;
+    if (c->step)
+        c->step(1);
 }
 
-static int check_all(struct chains *c, ledger_each *each, void *arg)
+static int check_all(struct chains *c)
 {
     struct ledger_stmt *st = ledger_sql(c->l, LEDGER_SQL_ALL);
     int row = st ? 0 : -1;
+    c->links = ledger_links_new(c->l, tell, c);
     while (st && (row = ledger_step(st)) > 0) {
         struct ledger_entry e;
         ledger_read_row(st, &e);
-        check_place(c, e.id);
-        const char *why = link_wrong(c, st, &e);
-        if (why) {
-            problem(c, e.id, why);
-            continue;
-        }
-        ledger_sum_entry(c->l, &c->sums, &e);
-        if (each)
-            each(&e, arg);
+        struct ledger_link_check k = {.id = e.id, .exact = is_exact(st, &e)};
+        check_place(c, &k);
+        k.why = link_wrong(c, st, &e, &k);
+        ledger_sum_entry(c->l, &c->sums, &e); /* asked for only if every link is good */
+        ledger_links_add(c->links, &k);
     }
     ledger_reset(st);
+    ledger_links_end(c->links);
     return row == 0;
 }
 
@@ -152,9 +169,9 @@ static void check_writers(struct chains *c)
             diag_warn("%s: writer %lld: it wrote no entry", c->l->path, (long long)c->v[i].writer);
 }
 
-static int verify(struct chains *c, ledger_each *each, void *arg)
+static int verify(struct chains *c)
 {
-    if (!ledger_sums_start(&c->sums) || !start_chains(c) || !check_all(c, each, arg)) {
+    if (!ledger_sums_start(&c->sums) || !start_chains(c) || !check_all(c)) {
         c->out->last = INT64_MAX;
         return 0;
     }
@@ -162,17 +179,17 @@ static int verify(struct chains *c, ledger_each *each, void *arg)
     return !c->out->problems && ledger_sums_fit(c->l, &c->sums);
 }
 
-int ledger_verify(struct ledger *l, ledger_each *each, void *arg, struct ledger_verified *out)
+int ledger_verify(struct ledger *l, void (*step)(long n), struct ledger_verified *out)
 {
-    struct chains c = {.l = l, .out = out};
+    struct chains c = {.l = l, .step = step, .out = out};
     *out = (struct ledger_verified){0};
     l->unread = 0;
     /* Others go on writing. */
     if (l->store->freeze(l) != ST_OK) {
-        *out = (struct ledger_verified){INT64_MAX, 1};
+        *out = (struct ledger_verified){.last = INT64_MAX, .problems = 1};
         return l->unread ? -1 : 0;
     }
-    int ok = verify(&c, each, arg);
+    int ok = verify(&c);
     l->store->thaw(l);
     free(c.v);
     out->problems += !ok && !out->problems;

@@ -254,11 +254,12 @@ END
 @test "Ctrl-C at the terminal: what was begun is ended, all of it, and nothing is left over" {
     local i
     for i in 1 2 3; do says "h$i" <<<'flock hold sleep 4713 & flock held sleep 4713'; done
+    # A shell's background job, as a file of tests may be one, ignores SIGINT, and so would all that it starts.
     { # what a person types; the terminal stays until the end
         timeout 60 bash -c 'until [ -e hosts/h1/held ] && [ -e hosts/h2/held ]; do sleep 0.05; done'
         printf '\003'
         timeout 60 bash -c 'until [ -e rc ]; do sleep 0.05; done'
-    } | script -qec 'trap : INT; fleet-renew --ssh reach --json -j 2 h1 h2 h3 >out; echo $? >rc' /dev/null >screen
+    } | timeout 150 env --default-signal=INT,QUIT script -qec 'trap : INT; fleet-renew --ssh reach --json -j 2 h1 h2 h3 >out; echo $? >rc' /dev/null >screen
     [ "$(cat rc)" -eq 1 ]
     [ "$(jq -r .result out | sort -u)" = stopped ]
     for i in h1/hold h1/held h2/hold h2/held; do flock -w 20 "hosts/$i" true; done

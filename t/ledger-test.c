@@ -314,7 +314,7 @@ static void messages(void)
 static void verify(void)
 {
     struct ledger_verified v;
-    int whole = ledger_verify(ledger, NULL, NULL, &v);
+    int whole = ledger_verify(ledger, NULL, &v);
     must(whole < 0 ? ST_TEMP : ST_OK);
     if (!whole || ledger_tables_wrong(ledger))
         exit(ST_INPUT);
