@@ -53,21 +53,10 @@ static CK_RV pair(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HANDLE pub
 static CK_RV find_pair(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
 {
     struct place *p = arg;
-    CK_OBJECT_CLASS cls = CKO_PUBLIC_KEY;
-    CK_KEY_TYPE type = p11key_type_of(p->pub);
-    const CK_ATTRIBUTE *label = p11_uri_attribute(p->u, CKA_LABEL);
-    const CK_ATTRIBUTE *id = p11_uri_attribute(p->u, CKA_ID);
-    CK_ATTRIBUTE t[4] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_KEY_TYPE, &type, sizeof type}};
-    CK_OBJECT_HANDLE *o = calloc(P11KEY_MOST, sizeof *o);
-    CK_ULONG n = 0, k = 2;
-    if (!o)
-        return CKR_HOST_MEMORY;
-    if (label)
-        t[k++] = *label;
-    if (id)
-        t[k++] = *id;
+    CK_OBJECT_HANDLE *o;
+    CK_ULONG n;
     p->found = 0;
-    CK_RV rv = p11_find(f, s, t, k, o, P11KEY_MOST, &n);
+    CK_RV rv = p11key_candidates(f, s, p->u, p->pub, &o, &n);
     for (CK_ULONG i = 0; i < n && rv == CKR_OK && !p->found; i++)
         if (same_key(f, s, o[i], p->pub))
             rv = pair(f, s, o[i], p);

@@ -49,22 +49,12 @@ static int is_certificate(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HA
 static CK_RV find_public(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, void *arg)
 {
     struct victim *v = arg;
-    CK_OBJECT_CLASS cls = CKO_PUBLIC_KEY;
-    const CK_ATTRIBUTE *label = p11_uri_attribute(v->u, CKA_LABEL);
-    const CK_ATTRIBUTE *id = p11_uri_attribute(v->u, CKA_ID);
-    CK_ATTRIBUTE t[4] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_KEY_TYPE, &v->type, sizeof v->type}};
-    CK_OBJECT_HANDLE *o = calloc(P11KEY_MOST, sizeof *o);
-    CK_ULONG n = 0, k = 2;
-    if (!o)
-        return CKR_HOST_MEMORY;
-    if (label)
-        t[k++] = *label;
-    if (id)
-        t[k++] = *id;
+    CK_OBJECT_HANDLE *o;
+    CK_ULONG n;
     v->found = 0;
     buf_reset(&v->id);
     buf_reset(&v->label);
-    CK_RV rv = p11_find(f, s, t, k, o, P11KEY_MOST, &n);
+    CK_RV rv = p11key_candidates(f, s, v->u, v->pub, &o, &n);
     for (CK_ULONG i = 0; i < n && rv == CKR_OK && !v->found; i++)
         if (is_key(f, s, o[i], v->pub)) {
             v->found = 1;

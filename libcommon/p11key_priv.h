@@ -19,6 +19,9 @@ CK_RV p11key_read_public(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HAN
 /* The CKA_KEY_TYPE of such a key. */
 CK_KEY_TYPE p11key_type_of(const EVP_PKEY *pub);
 
-#define P11KEY_MOST 4096 /* keys of a token that are looked at */
+/* For a p11_op: the public keys of the type of `pub` that the URI's label and CKA_ID allow, 4096 of
+ * them at most: *n handles, which the caller frees. */
+CK_RV p11key_candidates(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, const struct p11_uri *u,
+                        const EVP_PKEY *pub, CK_OBJECT_HANDLE **o, CK_ULONG *n);
 
 #endif

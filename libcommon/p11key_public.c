@@ -1,5 +1,6 @@
 #include "p11key_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -13,6 +14,7 @@
 
 #define RSA_BITS_MIN 1024 /* what may be opened; what may be used is the profiles' business */
 #define RSA_BITS_MAX 8192
+#define KEYS_MOST 4096 /* of a token that are looked at */
 
 const unsigned char *p11key_point(const struct buf *b, size_t *n)
 {
@@ -113,6 +115,26 @@ CK_RV p11key_read_public(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, CK_OBJECT_HAN
 CK_KEY_TYPE p11key_type_of(const EVP_PKEY *pub)
 {
     return EVP_PKEY_is_a(pub, "RSA") ? CKK_RSA : EVP_PKEY_is_a(pub, "EC") ? CKK_EC : CKK_EC_EDWARDS;
+}
+
+CK_RV p11key_candidates(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE s, const struct p11_uri *u,
+                        const EVP_PKEY *pub, CK_OBJECT_HANDLE **o, CK_ULONG *n)
+{
+    CK_OBJECT_CLASS cls = CKO_PUBLIC_KEY;
+    CK_KEY_TYPE type = p11key_type_of(pub);
+    const CK_ATTRIBUTE *label = p11_uri_attribute(u, CKA_LABEL);
+    const CK_ATTRIBUTE *id = p11_uri_attribute(u, CKA_ID);
+    CK_ATTRIBUTE t[4] = {{CKA_CLASS, &cls, sizeof cls}, {CKA_KEY_TYPE, &type, sizeof type}};
+    CK_ULONG k = 2;
+    *n = 0;
+    *o = calloc(KEYS_MOST, sizeof **o);
+    if (!*o)
+        return CKR_HOST_MEMORY;
+    if (label)
+        t[k++] = *label;
+    if (id)
+        t[k++] = *id;
+    return p11_find(f, s, t, k, *o, KEYS_MOST, n);
 }
 
 struct lookup {
