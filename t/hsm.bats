@@ -13,7 +13,7 @@ setup_file() {
     done
     export SOFTHSM SHIM=$BUILD/t/p11-shim.so CERTLINE_P11_MODULE=$SOFTHSM P11_SHIM_MODULE=$SOFTHSM
     cd "$BATS_FILE_TMPDIR" || return
-    export HOME=$PWD XDG_RUNTIME_DIR=$PWD SOFTHSM2_CONF=$PWD/softhsm.conf
+    export HOME=$PWD SOFTHSM2_CONF=$PWD/softhsm.conf
     mkdir tokens
     printf '%s\n' "directories.tokendir = $PWD/tokens" 'objectstore.backend = file' 'log.level = ERROR' \
         > softhsm.conf

@@ -38,7 +38,7 @@ lab_module() {
 
 lab_use() { # DIR
     LAB=$1
-    export LAB SOFTHSM2_CONF=$LAB/softhsm.conf XDG_RUNTIME_DIR=$LAB
+    export LAB SOFTHSM2_CONF=$LAB/softhsm.conf
     LAB_MODULE=$(lab_module)
 }
 

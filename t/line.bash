@@ -8,7 +8,7 @@ HERE=$(dirname "${BASH_SOURCE[0]}")
 line_build() { lab_build "$@"; } # TOOL-OF-THE-TESTS...
 
 line_tokens() { # LABEL...
-    export SOFTHSM2_CONF=$LINE/softhsm2.conf XDG_RUNTIME_DIR=$LINE
+    export SOFTHSM2_CONF=$LINE/softhsm2.conf
     MODULE=$(lab_module) || return
     mkdir -p "$LINE/tokens" "$LINE/etc" "$LINE/var"
     printf '%s\n' "directories.tokendir = $LINE/tokens" 'objectstore.backend = file' \

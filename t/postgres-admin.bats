@@ -1,32 +1,7 @@
 # A ledger in a database as its administrator meets it: URIs, roles, schemas, settings, poolers, copies.
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-    . "$BATS_TEST_DIRNAME/line.bash"
-    . "$BATS_TEST_DIRNAME/postgres.bash"
-    cd "$BATS_TEST_DIRNAME/.." || return
-    line_build ledger-test && pg_make
-}
-
-teardown_file() {
-    . "$BATS_TEST_DIRNAME/postgres.bash"
-    pg_remove
-}
-
-setup() {
-    . "$BATS_TEST_DIRNAME/postgres.bash"
-    cd "$BATS_TEST_TMPDIR" || return
-    DB=ledger
-    URI=$(pg_database "$DB")
-}
-
-# ledger VERB [ARGUMENT...]: in this test's database, of unit u
-ledger() { ledger-test "$URI" u "$@"; }
-
-whole() { # N: entries
-    run -0 --separate-stderr ledger verify
-    [ "$output" = "$1" ]
-}
+. "$BATS_TEST_DIRNAME/postgres-ledger.bash"
 
 @test "the ledger of another unit is refused" {
     ledger open

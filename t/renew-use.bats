@@ -63,7 +63,7 @@ END
 }
 
 token() {
-    export SOFTHSM2_CONF=$PWD/softhsm.conf XDG_RUNTIME_DIR=$PWD
+    export SOFTHSM2_CONF=$PWD/softhsm.conf
     MODULE=$(lab_module) || return
     mkdir tokens
     printf '%s\n' "directories.tokendir = $PWD/tokens" 'objectstore.backend = file' 'log.level = ERROR' >softhsm.conf
