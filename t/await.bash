@@ -10,6 +10,8 @@ await() {
         sleep 0.05
     done
 }
+# Who opens or closes a ledger locks it for a moment.
+sqlite3() { command sqlite3 -cmd '.timeout 60000' "$@"; }
 holds() { grep -qs -e "$1" "$2"; }                # PATTERN FILE
 whole_block() { holds '^-----END ' "$1"; }        # FILE: of PEM, the first at least
 let_go() { timeout 120 sh -c ': >"$0"' "$1"; } # FIFO: who reads it comes to its end
