@@ -42,7 +42,7 @@ bench_lots() {
         for set in without. with.; do
             fresh
             timed chain "$file"
-            [ "$(grep -c BEGIN "$dir/certs.pem")" -eq "$n" ] || { echo "bench: not all devices were served" >&2; exit 4; }
+            [ "$(grep -c ^-----BEGIN "$dir/certs.pem")" -eq "$n" ] || { echo "bench: not all devices were served" >&2; exit 4; }
             echo "$set $(cpu_us) $took" >>"$dir/lots"
         done
     done
@@ -153,8 +153,8 @@ bench_postgres() {
     fresh
     attach -c "$etc/attach.yaml" --lot open <"$(requests 1 "$n")" | verify-unit -c "$etc/verify-unit.yaml" |
         ra-approve -c "$etc/ra-approve.yaml" >"$up"
-    half=$(($(grep -c BEGIN "$up") / 2))
-    awk -v half="$half" -v to="$up" '/BEGIN/ { n++ } { print >(to (n > half ? ".2" : ".1")) }' "$up"
+    half=$(($(grep -c ^-----BEGIN "$up") / 2))
+    awk -v half="$half" -v to="$up" '/^-----BEGIN/ { n++ } { print >(to (n > half ? ".2" : ".1")) }' "$up"
     pg_make
     sed "s|^ledger:.*|ledger: $PG/sqlite.db|" "$etc/ca-sign.yaml" >"$etc/file.ca-sign.yaml" # the same disk
     trap 'pg_remove; unfill' EXIT

@@ -135,7 +135,7 @@ attach: B: refused: ra-approve: refused by bob: not ordered by anyone (failInfo 
     [[ $stderr == *'attach: T1: waits for approval'* ]]
     grant carol "$(waiting)"
     run -1 --separate-stderr polls
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [[ $stderr == 'attach: X1: refused: verify-unit: '* ]]
 }
 
@@ -192,7 +192,7 @@ attach: B: refused: ra-approve: refused by bob: not ordered by anyone (failInfo 
     grant alice "$(waiting)"
     people_lots fewer='quota: 1, approve: 1'
     run -1 --separate-stderr polls
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [ "$stderr" = 'attach: B: refused: ra-approve: the quota of lot "fewer" (1) is used up (failInfo badRequest)' ]
     asks one C 2>err || [ $? -eq 4 ]
     grant alice "$(waiting)"
@@ -211,7 +211,7 @@ attach: B: refused: ra-approve: refused by bob: not ordered by anyone (failInfo 
     sed -i '/^T2,/d' "$LINE/etc/devices.csv"
     run -1 --separate-stderr polls
     cp keep.csv "$LINE/etc/devices.csv"
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [[ $stderr == 'attach: T2: refused: ra-approve: '* ]]
 }
 
@@ -224,7 +224,7 @@ attach: B: refused: ra-approve: refused by bob: not ordered by anyone (failInfo 
     [ "$(counted)" -eq 2 ]
     attach --poll | verify-unit | ra-approve | ca-sign >lost-too.pem
     run -0 polls
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [ "$(counted)" -eq 2 ]
     [ "$(ledger ca-sign 'select count(*) from entry where kind = 12')" -eq 2 ]
 }
@@ -235,7 +235,7 @@ attach: B: refused: ra-approve: refused by bob: not ordered by anyone (failInfo 
     says 1 'lot "two" needs no approval any more' grant alice "$(ledger ra-approve \
         'select lower(hex(digest_in)) from entry where kind = 15')"
     run -0 polls
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
 }
 
 @test "a lot that needs more people than before is granted by so many" {
@@ -363,7 +363,7 @@ END
     [[ $all == *0*2*0*2 ]]
     ra-approve <2.pem | ca-sign | ra-approve | verify-unit >6.pem
     run -0 attach <6.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [ "$(counted)" -eq 2 ]
     run -0 ledger-test "$LINE/var/ra-approve.db" ra-approve-1 verify
 }

@@ -140,7 +140,7 @@ answered() {
     openssl req -in "$LAB/three.pem" -outform DER -out good.der
     python3 -c 'd = bytearray(open("good.der", "rb").read()); d[-1] ^= 1; open("bad.der", "wb").write(d)'
     openssl req -inform DER -in bad.der >>in.pem
-    sed -n '/BEGIN/,/END/p' in.pem >two.pem
+    sed -n '/^-----BEGIN/,/^-----END/p' in.pem >two.pem
     run --separate-stderr -1 lab_line <two.pem
     [ -z "$output" ]
     [[ $stderr = *"attach: request-in-line-1: refused: "*"(failInfo badIdentity)"* ]]
@@ -190,7 +190,7 @@ answered() {
 
 @test "a public key belongs to whom its subject= line names, in each way that openssl writes it" {
     local key
-    key=$(sed -n '/BEGIN/,/END/p' "$LAB/keys.pem" | sed '/END/q')
+    key=$(sed -n '/^-----BEGIN/,/^-----END/p' "$LAB/keys.pem" | sed '/^-----END/q')
     for name in 'serialNumber=K1,O=Lab' 'O = Lab, serialNumber = K1' ' /O=Lab/serialNumber=K1'; do
         lab_fresh
         printf 'subject=%s\n%s\n' "$name" "$key" >in.pem
@@ -348,7 +348,7 @@ answered() {
     run --separate-stderr -1 bash -c '. "$1"; lab_use "$2"; lab_up --lot listed <in.pem | lab_middle | lab_down' - \
         "$BATS_TEST_DIRNAME/lib.bash" "$LAB"
     said 'B1: refused: verify-unit: device "B1" is not in the list of lot "listed" (failInfo badIdentity)'
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
 }
 
 @test "a block that the first attach could not read makes the last one end with 3" {
@@ -356,7 +356,7 @@ answered() {
     lab_up <in.pem 2>/dev/null | lab_middle >down.pem || true
     run --separate-stderr -3 lab_down <down.pem
     said '1 of 4 blocks of the run could not be read'
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
 }
 
 @test "a run that was not closed makes the last attach end with 4" {
@@ -371,11 +371,11 @@ answered() {
     sed 's/^to:/batch: 1\nto:/' "$LAB/etc/attach.yaml" >"$LAB/etc/batch.yaml"
     attach -c "$LAB/etc/batch.yaml" --lot open <"$LAB/three.pem" >up.pem
     lab_middle <up.pem >down.pem
-    sed '/END/q' down.pem >first.pem
+    sed '/^-----END/q' down.pem >first.pem
     run --separate-stderr -4 lab_down <first.pem
     said 'D2: has no answer yet'
     said 'D3: has no answer yet'
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     lab_fresh
 }
 
@@ -388,7 +388,7 @@ answered() {
     head -n "$(($(wc -l <down.pem) - 3))" down.pem >cut.pem
     run --separate-stderr -4 lab_down <cut.pem
     said 'D3: has no answer yet'
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
 }
 
 @test "the same answer again gives the same certificates, and puts nothing twice" {
@@ -461,7 +461,7 @@ kill_reader() {
 @test "an answer of another line with the same certificates is taken for what it is" {
     answered
     run --separate-stderr -0 lab_down <down.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
 }
 
 # refuses WHY WORD...: nothing reaches a device

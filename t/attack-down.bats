@@ -39,7 +39,7 @@ attach_finds() {
     again "$M/4.pem" ca-sign >4.pem
     ra-approve <4.pem | verify-unit >6.pem
     run -1 --separate-stderr attach <6.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
     [ "$stderr" = 'attach: R1: refused: verify-unit: device "R1" is not in the list of lot "L7" (failInfo badIdentity)' ]
 }
 
@@ -79,11 +79,11 @@ attach_finds() {
     done
     forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/root.pem" <content.der |
         stops ra-approve 3 "stdin:1: ca-sign: a certificate in the answer that is neither issued nor an issuer"
-    csplit -sz -f cert. "$M/issued.pem" '/BEGIN/' '{*}'
+    csplit -sz -f cert. "$M/issued.pem" '/^-----BEGIN/' '{*}'
     for some in cert.*; do
         cmp -s <(openssl x509 -in "$some") <(openssl x509 -in "$PKI/ca.pem") || cat "$some"
     done >without-ca.pem
-    [ "$(grep -c BEGIN without-ca.pem)" -eq "$(($(grep -c BEGIN "$M/issued.pem") - 1))" ]
+    [ "$(grep -c ^-----BEGIN without-ca.pem)" -eq "$(($(grep -c ^-----BEGIN "$M/issued.pem") - 1))" ]
     forged twin.ca-sign type=response bag=without-ca.pem <content.der |
         stops ra-approve 3 "stdin:1: ca-sign: the issuer of a certificate is not in the answer"
     forged twin.ca-sign type=response bag="$M/issued.pem" bag="$PKI/strange-ca.pem" <content.der |
@@ -113,7 +113,7 @@ instead() {
     # Nothing is in the bag that is not issued: what was there for 101 goes.
     local first
     first=$(forge get "$CONTENT" <"$M/4.pem" | forge hex "$RESPONSEINFO/2/0/1")
-    csplit -sz -f one. bag.all '/BEGIN/' '{*}'
+    csplit -sz -f one. bag.all '/^-----BEGIN/' '{*}'
     for f in one.*; do
         [ "$(hash_of "$f")" = "$first" ] || cat "$f"
     done >bag.pem

@@ -37,7 +37,7 @@ next() { # UNIT
         passes $unit <"$(next $unit)"
     done
     run -1 --separate-stderr attach <"$M/6.pem"
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
 }
 
 @test "truncated PEM is found, and what was whole before it stays" {
@@ -45,7 +45,7 @@ next() { # UNIT
     stops verify-unit 3 "stdin:1: truncated*" <cut.pem
     again "$M/1.pem" attach "$TID body 01" >other.pem
     run -3 --separate-stderr verify-unit < <(cat other.pem cut.pem)
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [[ ${stderr_lines[-1]} == "verify-unit: stdin:$(($(wc -l <other.pem) + 1)): truncated"* ]]
     line_restore sent
     sed -i '$d' cut.pem
@@ -156,11 +156,11 @@ END
     run -3 --separate-stderr ra-approve --up <"$M/4.pem"
     [ "$stderr" = "ra-approve: stdin:1: a response where requests are read" ]
     run -3 --separate-stderr ra-approve < <(cat "$M/2.pem" "$M/4.pem")
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [ "$stderr" = "ra-approve: stdin:$(($(wc -l <"$M/2.pem") + 1)): a response where requests are read" ]
     line_restore up
     run -3 --separate-stderr ra-approve < <(cat "$M/4.pem" "$M/2.pem")
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     line_restore up
     run -3 --separate-stderr attach --lot open < <(cat "$LINE/requests.pem" "$M/6.pem")
     run -3 --separate-stderr attach < <(cat "$M/6.pem" "$LINE/requests.pem")
@@ -273,5 +273,5 @@ no_room() { # UNIT MESSAGE
     ended 4 $pid
     exec 8>&-
     [ "$(grep -v ': subject CN was ' err)" = "verify-unit: stopped by a signal" ]
-    [ "$(grep -c BEGIN out.pem)" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN out.pem)" -eq 1 ]
 }

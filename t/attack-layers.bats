@@ -70,7 +70,7 @@ every() { # CERTIFICATE WHY: on the way up and down, each hop says it of the lay
     done
     signed_as 6 verify-unit twin >6.pem
     run -1 --separate-stderr attach <6.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
 }
 
 @test "a unit of another CA of the same name is not believed" {

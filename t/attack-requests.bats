@@ -27,7 +27,7 @@ refused() { # LOT DEVICE SENTENCE
     { cat; cat "$KEYS/T1.csr"; } >requests.pem
     run --separate-stderr line "$1" <requests.pem
     # shellcheck disable=SC2053 # a pattern
-    [ "$status" -eq 1 ] && [ "$(grep -c BEGIN <<<"$output")" -eq 1 ] && [[ $stderr == $want ]] ||
+    [ "$status" -eq 1 ] && [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ] && [[ $stderr == $want ]] ||
         { failure; return 1; }
     [ "$(openssl x509 -noout -subject -nameopt RFC2253 <<<"$output")" = "subject=serialNumber=T1" ]
     issued T1
@@ -57,7 +57,7 @@ csr_again() { # EDIT...
 @test "a request changed and signed again is served: what follows is refused for its own reason" {
     csr T2 | csr_again >requests.pem
     run -0 --separate-stderr line open <requests.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     issued T2
 }
 
@@ -231,7 +231,7 @@ POP="a public key without proof of possession is not taken for lot"
 
 @test "a bare key is taken where verify-unit, ra-approve, ca-sign and the lot all allow it" {
     run -0 --separate-stderr line L7 <"$KEYS/K1.pub"
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     line_restore empty
     run -1 --separate-stderr line strict <"$KEYS/K1.pub"
     [ "$stderr" = "attach: K1: refused: verify-unit: $POP \"strict\" (failInfo popRequired)" ]
@@ -301,7 +301,7 @@ POP="a public key without proof of possession is not taken for lot"
     line_restore empty
     { csr-make --key "$KEYS/T1.key" --subject serialNumber=T3; csr-make --key "$KEYS/T1.key" --subject serialNumber=T4; } >two.pem
     run -1 --separate-stderr line open <two.pem
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     line_restore empty
     { csr-make --key "$KEYS/K1.key" --public-key --subject serialNumber=K1; csr-make --key "$KEYS/K1.key" --public-key --subject serialNumber=K2; } >two.pem
     run -1 --separate-stderr line L7 <two.pem

@@ -93,7 +93,7 @@ held() { sqlite3 "$LINE/var/$1.db" "$2"; }
     run -4 --separate-stderr attach <half.pem
     [[ $stderr == *"has no answer yet"* ]]
     attach --resend >again.pem
-    [ "$(grep -c BEGIN again.pem)" -lt "$(grep -c BEGIN 1.pem)" ]
+    [ "$(grep -c ^-----BEGIN again.pem)" -lt "$(grep -c ^-----BEGIN 1.pem)" ]
     line_middle <again.pem >rest.pem
     run -0 attach <rest.pem
     [ "$(held ca-sign 'select count(*) from entry where kind = 12')" -eq $DEVICES ]

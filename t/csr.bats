@@ -152,8 +152,8 @@ refused() {
     cmp <(openssl req -in r.csr -noout -pubkey) pub1.pem
     printf 'serial\nSN 1\nSN 2\n' >d.csv
     csr-make --list d.csv --key 'pkcs11:token=dev;object={serial}?pin-source=pin' >all.csr
-    [ "$(grep -c BEGIN all.csr)" = 2 ]
-    sed -n '/BEGIN/{h;d};H;/END/{x;p}' all.csr | tail -n +"$(($(wc -l <all.csr) / 2 + 1))" >second.csr
+    [ "$(grep -c ^-----BEGIN all.csr)" = 2 ]
+    sed -n '/^-----BEGIN/{h;d};H;/^-----END/{x;p}' all.csr | tail -n +"$(($(wc -l <all.csr) / 2 + 1))" >second.csr
     cmp <(openssl req -in second.csr -noout -pubkey) pub2.pem
 }
 
@@ -168,7 +168,7 @@ refused() {
     done
     printf 'serial\na\nb\nc\n' >d.csv
     run -1 --separate-stderr csr-make -l d.csv -k 'pkcs11:token=dev;object={serial}?pin-source=pin'
-    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 2 ]
     [[ $stderr == *'csr-make: d.csv:3: no request without its key'* ]]
 }
 
@@ -190,7 +190,7 @@ refused() {
     rm keys/SN-00007.pem
     cp -r keys before
     csr-make -l d.csv -d keys -t P-384 >two.csr
-    [ "$(grep -c BEGIN two.csr)" = 20 ]
+    [ "$(grep -c ^-----BEGIN two.csr)" = 20 ]
     openssl pkey -in keys/SN-00007.pem -noout -text | grep -q '384 bit'
     rm keys/SN-00007.pem
     diff -r keys before
@@ -217,7 +217,7 @@ $type" >d.csv
 @test "a malformed row is named by its line, the rest goes on, and the end is 3" {
     printf 'serial,model\na,1\nb\n"c,1\n,2\nd,"x"y\n%0200d,1\ne,1\n' 7 >d.csv
     run -3 --separate-stderr csr-make -l d.csv -d keys
-    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 2 ]
     [ "$(ls keys)" = $'a.pem\ne.pem' ]
     for line in 3 4 5 6 7; do
         [[ $stderr == *"csr-make: d.csv:$line: "* ]]
@@ -263,7 +263,7 @@ $type" >d.csv
     csr-make -l d.csv -d keys >one.csr
     echo junk >keys/SN-00002.pem
     run -1 --separate-stderr csr-make -l d.csv -d keys
-    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 2 ]
     [[ $stderr == *'csr-make: d.csv:3: no request without its key'* ]]
 }
 

@@ -83,9 +83,9 @@ setup() {
     csr-make --key d.key --subject CN=d >d.csr
     run -1 --separate-stderr "$DEMO/line" < <(cat c.csr d.csr)
     [[ $stderr == *'attach: d: refused: ca-sign: this key already belongs to device "c"'* ]]
-    [ "$(grep -c BEGIN <<<"$output")" = 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 1 ]
     run -3 --separate-stderr "$DEMO/line" < <(cat c.csr && sed 5d d.csr)
-    [ "$(grep -c BEGIN <<<"$output")" = 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 1 ]
     run -5 --separate-stderr "$DEMO/line" </dev/null
     [ -z "$output" ]
 }

@@ -46,11 +46,11 @@ refused() {
 blocks() {
     local n
     for n in "${@:2}"; do
-        awk -v n="$n" '/BEGIN/ { k++ } k == n' "$1"
+        awk -v n="$n" '/^-----BEGIN/ { k++ } k == n' "$1"
     done
 }
-but() { awk -v n="$2" '/BEGIN/ { k++ } k != n' "$1"; } # FILE N: all of it but one
-count() { grep -c BEGIN "$1"; }
+but() { awk -v n="$2" '/^-----BEGIN/ { k++ } k != n' "$1"; } # FILE N: all of it but one
+count() { grep -c ^-----BEGIN "$1"; }
 # devices: of CSV on stdin, with their status
 devices() { python3 -c 'import csv, sys
 for r in csv.DictReader(sys.stdin): print(r["device"] or r["requests"], r["status"])' | paste -sd' '; }

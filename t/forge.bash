@@ -87,7 +87,7 @@ resigned() { # MESSAGE UNIT EDIT...
 # The certificates of an answer, but for ca-sign's own.
 bag() { # MESSAGE
     openssl cms -verify -noverify -in "$1" -inform PEM -out /dev/null -certsout "$1.bag" 2>/dev/null
-    awk '/BEGIN/ { n++ } { c[n] = c[n] $0 "\n" }
+    awk '/^-----BEGIN/ { n++ } { c[n] = c[n] $0 "\n" }
         END { while ((getline l <own) > 0) o = o l "\n"; for (i = 1; i <= n; i++) if (c[i] != o) printf "%s", c[i] }' \
         own="$PKI/ca-messages.pem" <(grep -vE '^((subject|issuer)=|$)' "$1.bag")
 }

@@ -15,7 +15,7 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return
 }
 
-certificates() { grep -c BEGIN || true; } # of stdin
+certificates() { grep -c ^-----BEGIN || true; } # of stdin
 # The certificate in FILE is for the key in KEY, and its path leads to the root.
 good() { # FILE KEY
     openssl verify -CAfile "$LAB/pki/root.pem" -untrusted "$LAB/pki/ca.pem" "$1" >/dev/null
@@ -83,7 +83,7 @@ attach: X2: refused: verify-unit: device "X2" is not in the list of lot "listed"
 
 @test "a message that is lost makes the last attach end with 4, and a retry serves its devices" {
     lab_up <"$LAB/200.pem" >1.pem
-    awk '/BEGIN/ { n++ } n != 2' 1.pem >lost.pem
+    awk '/^-----BEGIN/ { n++ } n != 2' 1.pem >lost.pem
     lab_middle <lost.pem >6.pem
     run -4 --separate-stderr lab_down <6.pem
     [ "$(certificates <<<"$output")" -eq 136 ]

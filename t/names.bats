@@ -115,7 +115,7 @@ nothing_issued() {
     [ -z "$stderr" ]
     printf '%s\n' "$output" >2.pem
     [[ $(forge get $CONTENT <2.pem | openssl asn1parse -inform DER) != *id-cmc-modCertTemplate* ]]
-    [ "$(ra-approve <2.pem | ca-sign | grep -c BEGIN)" = 1 ]
+    [ "$(ra-approve <2.pem | ca-sign | grep -c ^-----BEGIN)" = 1 ]
     run -0 sqlite3 "$LINE/var/ca-sign.db" 'select device from entry where kind = 12'
     [ "$output" = SN-1 ]
 }

@@ -95,7 +95,7 @@ issued() { ledger ca-sign 'select count(*), count(distinct hex(data)) from entry
 @test "an answer that was lost is asked for again, and brings the same certificates" {
     grant_all
     attach --poll | line_middle >lost.pem
-    grep -q BEGIN lost.pem
+    grep -q ^-----BEGIN lost.pem
     run -0 --separate-stderr polled --out certs
     on_devices certs
     [ "$(issued)" = '3|3' ]

@@ -111,12 +111,12 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     [ "$(grep -c ': waits for approval, ask again with attach --poll after ' <<<"$stderr")" -eq 20 ]
     said 'and 50 more'
     run --separate-stderr -0 lab_down --poll
-    [ "$(grep -c BEGIN <<<"$output")" -eq "$(grep -c BEGIN pending.pem)" ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq "$(grep -c ^-----BEGIN pending.pem)" ]
 }
 
 @test "devices that wait and devices without an answer are told apart" {
     sed 's/^to:/batch: 2\nto:/' "$LAB/etc/attach.yaml" >"$LAB/etc/batch.yaml"
-    attach -c "$LAB/etc/batch.yaml" --lot open <"$LAB/three.pem" | sed '/END/q' |
+    attach -c "$LAB/etc/batch.yaml" --lot open <"$LAB/three.pem" | sed '/^-----END/q' |
         answered pending=3600 >pending.pem
     run --separate-stderr -4 lab_down <pending.pem
     [[ $stderr = *"D1: waits for approval"*"D2: waits for approval"* ]]
@@ -126,7 +126,7 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     [ "$(cut -f 3,5 <<<"$output")" = $'D1\tpending\nD2\tpending\nD3\tsent' ]
     [ "$(cut -f 6 <<<"${lines[0]}")" = "$(at "$(sql 'select status from entry where kind = 17')")" ]
     run --separate-stderr -0 lab_down --resend
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     said '1 messages wait for approval, and are not sent again'
     said 'hint: attach --poll asks after them'
 }
@@ -166,7 +166,7 @@ at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
     exec 7>&-
     [ "$(kinds)" = 17 ]
     run -0 lab_down --poll
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
 }
 
 # --- asking again ---
@@ -221,7 +221,7 @@ content() {
     said 'stdout: No space left on device'
     [ "$(kinds)" = 17,18 ]
     run -0 lab_down --poll
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [ "$(kinds)" = 17,18,18 ]
     [ "$(sql 'select count(distinct hex(key)), count(distinct hex(digest_out)), count(distinct hex(tid)) from entry
         where kind = 18')" = '2|2|1' ]
@@ -233,7 +233,7 @@ content() {
         lab_down --poll >poll.$i 2>>err &
     done
     wait
-    [ "$(cat poll.? | grep -c BEGIN)" -eq 4 ]
+    [ "$(cat poll.? | grep -c ^-----BEGIN)" -eq 4 ]
     [ "$(sql 'select count(distinct hex(key)) from entry where kind = 18')" -eq 4 ]
     for i in 2 4 1 3; do
         answered pending=7200 whole leaf=$i <poll.$i | lab_down 2>>err || [ $? -eq 4 ]
@@ -267,7 +267,7 @@ content() {
     lab_down --poll | answered refuse=1 >final.pem
     run --separate-stderr -1 lab_down <final.pem
     [ "$stderr" = "attach: D2: refused: not today (failInfo badIdentity)" ]
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [ "$(sql 'select count(*) from entry where kind = 8')" -eq 1 ]
 }
 

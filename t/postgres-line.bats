@@ -48,7 +48,7 @@ subjects() { # FILE...
     line_request A >a.pem
     line_request B >>a.pem
     run -0 line free <a.pem
-    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 2 ]
     first=$output
     run -0 line free <a.pem
     [ "$output" = "$first" ]
@@ -87,7 +87,7 @@ subjects() { # FILE...
     run -0 grant bob "$id"
     [ -z "$(ra-approve --list)" ]
     polls >certs
-    [ "$(grep -c BEGIN certs)" = 2 ]
+    [ "$(grep -c ^-----BEGIN certs)" = 2 ]
     [ "$(issued)" = 2 ]
     # What is decided is not read again.
     pg "$RA" "CREATE TABLE kept AS SELECT id, data FROM entry; ALTER TABLE entry DISABLE TRIGGER USER;
@@ -133,7 +133,7 @@ subjects() { # FILE...
     line free <X.pem >x.out 2>x.err &
     line free <Y.pem >y.out 2>y.err || true
     wait || true
-    [ "$(cat x.out y.out | grep -c BEGIN)" = 20 ]
+    [ "$(cat x.out y.out | grep -c ^-----BEGIN)" = 20 ]
     [ "$(cat x.err y.err | grep -c 'one key, one device')" = 20 ]
     [ "$(issued)" = 20 ]
     whole "$CA" 'Device CA'
@@ -145,7 +145,7 @@ subjects() { # FILE...
     line few <P.pem >p.out 2>p.err &
     line few <Q.pem >q.out 2>q.err || true
     wait || true
-    [ "$(cat p.out q.out | grep -c BEGIN)" = 30 ]
+    [ "$(cat p.out q.out | grep -c ^-----BEGIN)" = 30 ]
     [ "$(cat p.err q.err | grep -c 'the quota of lot "few" (30) is used up')" = 20 ]
     [ "$(pg "$RA" 'SELECT * FROM quota')" = 'acme|few|30' ]
     [ "$(issued)" = 30 ]
@@ -158,7 +158,7 @@ subjects() { # FILE...
     line free <M.pem >m.out 2>m.err &
     line free <N.pem >n.out 2>n.err
     wait "$!"
-    [ "$(cat m.out n.out | grep -c BEGIN)" = 2000 ]
+    [ "$(cat m.out n.out | grep -c ^-----BEGIN)" = 2000 ]
     [ "$(pg "$CA" "SELECT count(*), count(DISTINCT device), count(DISTINCT serial) FROM entry WHERE kind = 12")" = \
         '2000|2000|2000' ]
     whole "$CA" 'Device CA'
@@ -219,7 +219,7 @@ subjects() { # FILE...
     [[ $stderr = "ra-approve: $RA_URI: connection to server on socket"* ]]
     pg_start
     run -0 bash -c "$(declare -f attach verify-unit ra-approve ca-sign line_middle); attach --resend | line_middle | attach"
-    [ "$(grep -c BEGIN <<<"$output")" = 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 1 ]
 }
 
 @test "a role with the manual's grants is enough for every program" {
@@ -231,7 +231,7 @@ subjects() { # FILE...
     sed -i 's|postgres@|line@|' "$LINE/etc/ca-sign.yaml" "$LINE/etc/ra-approve.yaml"
     line_request B >>a.pem
     run -0 line free <a.pem
-    [ "$(grep -c BEGIN <<<"$output")" = 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" = 2 ]
     run -4 asks two C
     run -0 grant alice "$(waiting)"
     run -0 ca-revoke -c "$LINE/etc/ca-sign.yaml" --device A --count 1 --why lost

@@ -16,7 +16,7 @@ setup() {
 
 @test "the requests that fit go through, and each that does not is refused with its own sentence" {
     run -1 --separate-stderr asks few A B C D E
-    [ "$(grep -c BEGIN <<<"$output")" -eq 3 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 3 ]
     [ "$stderr" = 'attach: D: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo badRequest)
 attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo badRequest)' ]
     [ "$(counted)" -eq 3 ]
@@ -25,7 +25,7 @@ attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo 
 @test "the quota holds across messages and restarts" {
     run -0 asks few A B
     run -1 --separate-stderr asks few C D
-    [ "$(grep -c BEGIN <<<"$output")" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 1 ]
     [ "$stderr" = 'attach: D: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo badRequest)' ]
     run -1 --separate-stderr asks few E
     [ "$(counted)" -eq 3 ]
@@ -59,7 +59,7 @@ attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo 
 @test "a request that was refused for another reason does not count" {
     people_lots listed='devices: devices.csv, quota: 2'
     run -1 --separate-stderr asks listed X1 X2 X3 T1 T2
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [[ $stderr != *"used up"* ]]
     [ "$(counted)" -eq 2 ]
 }
@@ -92,7 +92,7 @@ attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo 
     run -0 asks free A B C
     people_lots free='quota: 2'
     run -1 --separate-stderr asks free D E F
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [ "$(counted)" -eq 2 ]
 }
 
@@ -130,7 +130,7 @@ attach: E: refused: ra-approve: the quota of lot "few" (3) is used up (failInfo 
         grant alice "$id"
     done
     run -1 --separate-stderr polls
-    [ "$(grep -c BEGIN <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^-----BEGIN <<<"$output")" -eq 2 ]
     [[ $stderr == *': refused: ra-approve: the quota of lot "fewer" (2) is used up (failInfo badRequest)' ]]
     [ "$(counted)" -eq 2 ]
     # Used up: the next is refused at once, and what counts already is not.
@@ -180,8 +180,8 @@ runs() { # N FILE
     { echo serial; seq -f 'Q%03.0f' 1 60; } >list.csv
     csr-make --list list.csv --keys keys >all.pem
     # Some devices are in both halves: they count once.
-    awk '/BEGIN/ { n++ } n <= 36' all.pem | attach --lot few | verify-unit >2.1
-    awk '/BEGIN/ { n++ } n > 24' all.pem | attach --lot few | verify-unit >2.2
+    awk '/^-----BEGIN/ { n++ } n <= 36' all.pem | attach --lot few | verify-unit >2.1
+    awk '/^-----BEGIN/ { n++ } n > 24' all.pem | attach --lot few | verify-unit >2.2
     cp keep.yaml "$LINE/etc/attach.yaml"
     # All of it is written once, and locked for by each run.
     for i in 1 2 3; do

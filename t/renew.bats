@@ -135,12 +135,12 @@ cert-renew: hint: give the purpose a "subject", or put a certificate in with cer
     cat >enroll <<END
 #!/bin/bash
 issue >got
-sed '/END/q' got
+sed '/^-----END/q' got
 cat "$PKI/other.pem" "$PKI/root.pem" "$PKI/ca.pem"
 END
     run -0 renew
     diff <(openssl x509 -in store/purpose/tls/chain.pem) <(openssl x509 -in "$PKI/ca.pem")
-    [ "$(grep -c BEGIN store/purpose/tls/chain.pem)" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN store/purpose/tls/chain.pem)" -eq 1 ]
     whole
 }
 
@@ -253,7 +253,7 @@ cert-renew: hint: --force tls takes it all the same"
 }
 
 @test "a certificate without its issuer for an answer" {
-    renew_store '{before: 30d}' '    enroll: "issue | sed /END/q"'
+    renew_store '{before: 30d}' '    enroll: "issue | sed /^-----END/q"'
     refused 1 'tls: the answer: unable to get local issuer certificate'
 }
 
@@ -342,7 +342,7 @@ cert-renew: hint: --force tls takes it all the same"
     renew_store '{before: 30d}' '    enroll: "openssl req -noout -pubkey >>keys; exit 5"'
     refused 4 'tls: the enrolment ended with 5: it is tried again later'
     for i in 1 2 3 4 5; do run -4 renew --force tls; done
-    [ "$(grep -A1 BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
 }
 
 @test "a certificate that is printed by a command that fails is not taken" {
@@ -390,10 +390,10 @@ cert-renew: hint: --force tls takes it all the same"
 @test "after five refusals a new key and a new request are made" {
     renew_store '{before: 30d}' '    enroll: "openssl req -noout -pubkey >>keys; exit 1"'
     for i in 1 2 3 4 5; do run -1 renew --force tls; done
-    [ "$(grep -c BEGIN keys)" -eq 5 ]
+    [ "$(grep -c ^-----BEGIN keys)" -eq 5 ]
     [ "$(sed -n 2p keys)" = "$(sed -n 6p keys)" ]
     run -1 renew --force tls
-    [ "$(grep -A1 BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 2 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 2 ]
 }
 
 @test "what is pending is asked for again with the same key and transaction, through poll, and comes into use" {
@@ -422,8 +422,8 @@ cert-renew: hint: --force tls takes it all the same"
         echo $end >ends
         run -4 renew --force tls
     done
-    [ "$(grep -c BEGIN keys)" -eq 7 ]
-    [ "$(grep -A1 BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+    [ "$(grep -c ^-----BEGIN keys)" -eq 7 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
 }
 
 @test "a command that was never answered is not polled for but run again" {
