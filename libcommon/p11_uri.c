@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -78,27 +77,27 @@ static char *module_path(const char *named, const char *base)
     return alloc_str(named);
 }
 
-/* Up to the next "&"; "fd:3", "credential:hsm", and a module that dlopen(3) looks for are no files.
- */
-static int whole(const char *value, int pin)
+/* "fd:3" and "credential:hsm" are no files, nor is a module that dlopen(3) looks for. */
+static int whole_pin(const char *s)
 {
-    size_t n = strcspn(value, "&");
-    if (pin && (!strncmp(value, "fd:", 3) || !strncmp(value, "credential:", 11)))
+    if (!s || !strncmp(s, "fd:", 3) || !strncmp(s, "credential:", 11))
         return 1;
-    if (!pin && !memchr(value, '/', n))
-        return 1;
-    if (pin && !strncmp(value, "file:", 5))
-        value += 5;
-    return *value == '/' || !strncasecmp(value, "%2F", 3);
+    return s[strncmp(s, "file:", 5) ? 0 : 5] == '/';
 }
 
 int p11_uri_whole(const char *text)
 {
-    for (const char *at = strchr(text, '?'); at; at = strchr(at + 1, '&'))
-        if ((!strncmp(at + 1, "pin-source=", 11) && !whole(at + 12, 1)) ||
-            (!strncmp(at + 1, "module-path=", 12) && !whole(at + 13, 0)))
-            return 0;
-    return 1;
+    P11KitUri *kit = p11_kit_uri_new();
+    if (!kit)
+        diag_err("memory");
+    int ok = 1; /* of what is malformed p11_uri_parse says why */
+    if (p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, kit) == P11_KIT_URI_OK) {
+        const char *module = p11_kit_uri_get_module_path(kit);
+        ok = whole_pin(p11_kit_uri_get_pin_source(kit)) &&
+             (!module || *module == '/' || !strchr(module, '/'));
+    }
+    p11_kit_uri_free(kit);
+    return ok;
 }
 
 enum status p11_uri_parse(const char *text, const char *base, struct p11_uri **out)
