@@ -42,7 +42,7 @@ setup() {
 # Message N as the unit CERTIFICATE.UNIT would have signed it: as NUMBER UNIT CERTIFICATE
 signed_as() {
     local words=()
-    ! answer "$M/$1.pem" || words=(type=response)
+    if answer "$M/$1.pem"; then words=(type=response); fi
     [ "$2" != ca-sign ] || words+=(bag="$M/issued.pem")
     forge get "$CONTENT" <"$M/$1.pem" | forged "$3.$2" "${words[@]}"
 }

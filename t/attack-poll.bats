@@ -484,7 +484,7 @@ poll_of() { # ATTACH VERIFY-UNIT EDIT...
 
 flips() { # RECEIVER MESSAGE
     local step=1
-    ! grep -qs sanitize "$BUILD/config.mk" || step=19
+    if grep -qs sanitize "$BUILD/config.mk"; then step=19; fi
     run layers-test "$1" "$PKI/root.pem" "$M/$2.pem" flip $step
     [ "$status" -eq 0 ] && [[ $output == *" tried, 0 passed" ]] || { echo "$output"; return 1; }
 }

@@ -23,7 +23,7 @@ opened() { # MESSAGE [PLACE OF WHAT IT WRAPS]: of the outermost layer
             -signer signer.pem 2>>log || return
         openssl x509 -in signer.pem -noout -subject -nameopt RFC2253 | sed 's/^subject=CN=//'
         where=${2:-$WRAPPED}
-        ! answer message.pem || where=$RWRAPPED
+        if answer message.pem; then where=$RWRAPPED; fi
         set -- "$1"
         forge get "$where" <content.der >inner.der 2>>log || return 0
         forge pem CMS <inner.der >message.pem

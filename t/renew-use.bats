@@ -47,7 +47,7 @@ END
     for ((i = 0; i < 20; i++)); do # others may use the same one
         sed -i "s/127.0.0.1:$port/127.0.0.1:$((20000 + RANDOM % 12000))/" nginx.conf
         port=$(sed -n 's/.*127.0.0.1:\([0-9]*\) ssl;/\1/p' nginx.conf)
-        ! nginx -c "$PWD/nginx.conf" -p "$PWD" -e "$PWD/error.log" 3>&- || break
+        if nginx -c "$PWD/nginx.conf" -p "$PWD" -e "$PWD/error.log" 3>&-; then break; fi
     done
     old=$(openssl x509 -in tls.first -noout -serial)
     [ "$(served)" = "$old" ] || { cat s_client.log error.log && false; }
