@@ -42,7 +42,7 @@ static int each_revoked(const struct ledger_entry *e, void *arg)
     struct job *j = arg;
     if (!e->note || strcmp(e->note, j->issuer))
         return 1;
-    j->bad = !crl_reason_name(e->status) || !e->serial.n || e->serial.n > CRL_SERIAL;
+    j->bad = !crl_reason_name(e->status) || !e->serial.n || e->serial.n > X509_SERIAL_MAX;
     if (j->bad)
         return diag_warn("%s: entry %lld: not a revocation", j->u->ledger_path, (long long)e->id);
     struct crl_entry one = {

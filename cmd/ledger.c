@@ -7,41 +7,20 @@
 #include "io.h"
 #include "opt.h"
 
-#define SERIAL 64 /* octets that --serial can have */
-
 struct mode {
     const struct opt_program *program;
     const char *config, *show, *export, *check, *heads, *serial, *since, *until, *trust, *unit_ca;
     int list, verify, head, csv, json, bar;
     struct opt_strings crls;
     struct audit_filter filter;
-    unsigned char octets[SERIAL];
+    unsigned char octets[X509_SERIAL_MAX];
 };
-
-static int digit(int c)
-{
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-    return at && (c >= 'A' || c <= '9') ? (int)(at - digits) : -1;
-}
-
-/* Hexadecimal, with colons or without, as openssl(1) prints it. 0: it is not that, or too long. */
-static size_t hexadecimal(const char *s, unsigned char out[SERIAL])
-{
-    size_t n = 0;
-    for (; *s && n < SERIAL; s += s[2] == ':' && s[3] ? 3 : 2) {
-        int high = digit(s[0]), low = high < 0 ? -1 : digit(s[1]);
-        if (low < 0)
-            return 0;
-        out[n++] = (unsigned char)(high << 4 | low);
-    }
-    return *s ? 0 : n;
-}
 
 static void read_serial(struct mode *o)
 {
-    size_t n = hexadecimal(o->serial, o->octets);
+    size_t n = x509_serial_read(o->serial, o->octets);
     if (!n)
-        opt_wrong(o->program, "--serial: not a hexadecimal number of whole octets");
+        opt_wrong(o->program, "--serial: not a serial number in hexadecimal: \"%s\"", o->serial);
     o->filter.serial = (struct span){o->octets, n};
 }
 

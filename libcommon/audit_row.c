@@ -55,7 +55,7 @@ static void table(const struct audit_out *o, struct buf *b, const struct audit_r
         cell(b, (char *)hex.d, 32);
         cell(b, n, 8);
     } else {
-        buf_hex(&hex, r->serial.p, r->serial.n);
+        x509_serial_text(r->serial, &hex);
         cell(b, r->device, 20);
         cell(b, hex.n ? (char *)hex.d : "-", 36);
     }
@@ -107,7 +107,7 @@ static void csv(struct buf *b, const struct audit_row *r)
     field(b, when, ',');
     field(b, r->status, ',');
     field(b, r->device, ',');
-    buf_hex(b, r->serial.p, r->serial.n);
+    x509_serial_text(r->serial, b);
     buf_char(b, ',');
     field(b, r->owner, ',');
     field(b, r->lot, ',');
@@ -133,32 +133,28 @@ static void json_text(struct buf *b, const char *name, const char *s)
     buf_free(&room);
 }
 
-static void json_hex(struct buf *b, const char *name, struct span s)
-{
-    if (!s.n)
-        return;
-    buf_printf(b, ",\"%s\":\"", name);
-    buf_hex(b, s.p, s.n);
-    buf_char(b, '"');
-}
-
 static void json(struct buf *b, const struct audit_row *r)
 {
     char when[CLOCK_TEXT];
+    struct buf serial = {0}, tid = {0};
+    x509_serial_text(r->serial, &serial);
+    buf_hex(&tid, r->tid.p, r->tid.n);
     clock_format(r->time, when);
     buf_printf(b, "{\"time\":\"%s\"", when);
     json_text(b, "status", r->status);
     json_text(b, "device", r->device);
-    json_hex(b, "serial", r->serial);
+    json_text(b, "serial", serial.n ? (char *)serial.d : NULL);
     json_text(b, "owner", r->owner);
     json_text(b, "lot", r->lot);
     json_text(b, "profile", r->profile);
     json_text(b, "unit", r->unit);
-    json_hex(b, "transaction", r->tid);
+    json_text(b, "transaction", tid.n ? (char *)tid.d : NULL);
     if (r->requests)
         buf_printf(b, ",\"requests\":%" PRId64, r->requests);
     json_text(b, "note", r->note);
     buf_str(b, "}\n");
+    buf_free(&serial);
+    buf_free(&tid);
 }
 
 /* --- all --- */

@@ -51,7 +51,7 @@ static void say_certificate(struct show *s, struct span der)
     char *subject = x509_name_text(c.subject), *issuer = x509_name_text(c.issuer);
     clock_format(c.not_before, from);
     clock_format(c.not_after, to);
-    buf_hex(&hex, c.serial.p, c.serial.n);
+    x509_serial_text(c.serial, &hex);
     say(s, 4, "certificate  %s", (char *)hex.d);
     say(s, 4, "  subject    %s", subject ? subject : "?");
     say(s, 4, "  issuer     %s", issuer ? issuer : "?");
@@ -70,7 +70,7 @@ static void say_layers(struct show *s, const struct layers *m)
         struct buf hex = {0};
         char when[CLOCK_TEXT];
         clock_format(l->signing_time, when);
-        buf_hex(&hex, l->signer->cert.serial.p, l->signer->cert.serial.n);
+        x509_serial_text(l->signer->cert.serial, &hex);
         say(s, 4, "signed       %s by the %s %s, certificate %s: good", when,
             path_role_name(l->signer->role), l->signer->id, (char *)hex.d);
         buf_free(&hex);
@@ -143,7 +143,7 @@ static void show_grant(struct show *s, const struct ledger_entry *e)
         problem(s, e->id, why);
     } else {
         clock_format(g.layer.signing_time, when);
-        buf_hex(&hex, g.layer.signer->cert.serial.p, g.layer.signer->cert.serial.n);
+        x509_serial_text(g.layer.signer->cert.serial, &hex);
         say(s, 4, "%-12s %s by %s, certificate %s: good%s%s",
             g.decision == CMC_SUCCESS ? "granted" : "refused", when, g.layer.signer->id,
             (char *)hex.d, g.why ? ": " : "", g.why ? g.why : "");

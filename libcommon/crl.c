@@ -59,7 +59,7 @@ size_t crl_sort(struct crl_entry *v, size_t n)
 struct crl_entry *crl_find(struct crl_entry *v, size_t n, struct span serial)
 {
     struct crl_entry key = {.n = (unsigned char)serial.n};
-    if (!n || !serial.n || serial.n > CRL_SERIAL)
+    if (!n || !serial.n || serial.n > X509_SERIAL_MAX)
         return NULL;
     memcpy(key.serial, serial.p, serial.n);
     return bsearch(&key, v, n, sizeof *v, by_serial);

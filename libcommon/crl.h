@@ -18,9 +18,8 @@ int crl_reason(const char *name);
 /* NULL: no such number. */
 const char *crl_reason_name(int64_t reason);
 
-#define CRL_SERIAL 20 /* octets, section 4.1.2.2 */
 struct crl_entry {
-    unsigned char serial[CRL_SERIAL]; /* the INTEGER's content octets */
+    unsigned char serial[X509_SERIAL_MAX]; /* the INTEGER's content octets */
     unsigned char n, reason;
     int64_t time; /* revocationDate */
 };

@@ -25,7 +25,7 @@ static int submit(struct deliver *d, struct task *t)
     char *env[ENV_MOST] = {NULL};
     if (!t->reading_back)
         deliver_pem(d, it, &pem);
-    buf_hex(&serial, it->serial.p, it->serial.n);
+    x509_serial_text(it->serial, &serial);
     env[0] = alloc_printf("CERTLINE_DEVICE=%s", it->device);
     env[1] = alloc_printf("CERTLINE_LOT=%s", d->lot);
     env[2] = alloc_printf("CERTLINE_PROFILE=%s", d->profile);

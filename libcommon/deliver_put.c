@@ -49,7 +49,7 @@ static char *expand(const struct deliver *d, const struct deliver_item *it, cons
                     void (*quote)(struct buf *out, const char *value))
 {
     struct buf serial = {0};
-    buf_hex(&serial, it->serial.p, it->serial.n);
+    x509_serial_text(it->serial, &serial);
     const char *values[NAMES] = {it->device, d->lot, d->profile, (char *)serial.d};
     struct csv_row row = {.n = NAMES, .names = names, .v = values};
     char *s = csv_expand(&row, text, quote);

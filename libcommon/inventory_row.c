@@ -161,6 +161,7 @@ static void begin(const struct inventory *v, size_t i, struct inventory_row *out
 void inventory_row(const struct inventory *v, size_t i, struct inventory_row *out)
 {
     struct store_item item;
+    struct buf serial = {0};
     begin(v, i, out);
     if (out->cert->bad || store_read(v->store, out->cert->name, &item) != ST_OK) {
         out->state = INVENTORY_BAD;
@@ -168,7 +169,8 @@ void inventory_row(const struct inventory *v, size_t i, struct inventory_row *ou
     }
     out->subject = shown(x509_name_text(item.cert.subject));
     out->issuer = shown(x509_name_text(item.cert.issuer));
-    out->serial = hex_of(item.cert.serial.p, item.cert.serial.n);
+    x509_serial_text(item.cert.serial, &serial);
+    out->serial = taken(&serial);
     put_key(&item, out);
     put_hashes(item.cert.der, out);
     out->usages = usages_of(&item.cert);

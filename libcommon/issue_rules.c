@@ -12,7 +12,7 @@
 
 struct issue_past {
     int64_t ends;
-    unsigned char serial[CRL_SERIAL];
+    unsigned char serial[X509_SERIAL_MAX];
     size_t n;
     char issuer[ISSUE_CA_ID];
     int same; /* of the request's identity */

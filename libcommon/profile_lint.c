@@ -7,7 +7,6 @@
 
 #include "der.h"
 
-#define SERIAL_MAX 20
 #define WHY(...) (snprintf(why, X509_WHY, __VA_ARGS__), 0)
 
 struct found {
@@ -66,7 +65,7 @@ static int lint_serial(struct span s, char why[X509_WHY])
 {
     if (!s.n)
         return 1; /* not chosen yet */
-    if (s.n > SERIAL_MAX || s.p[0] & 0x80 || (s.n == 1 && !s.p[0]) ||
+    if (s.n > X509_SERIAL_MAX || s.p[0] & 0x80 || (s.n == 1 && !s.p[0]) ||
         (s.n > 1 && !s.p[0] && !(s.p[1] & 0x80)))
         return WHY("a serial number that is not a positive INTEGER of at most 20 octets");
     return 1;

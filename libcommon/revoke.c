@@ -112,7 +112,7 @@ static void put_list(const struct revoke_job *j)
         if (p->before)
             continue;
         clock_format(p->ends, ends);
-        revoke_serial_text((struct span){p->serial, p->n_serial}, &out);
+        x509_serial_text((struct span){p->serial, p->n_serial}, &out);
         buf_printf(&out, "\t%s\t%s\t%s\t%s\t%s\n", p->owner, p->lot, p->device, p->profile, ends);
     }
     io_stdout(out.d, out.n);

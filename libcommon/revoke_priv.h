@@ -8,7 +8,7 @@
 
 /* Something that was named. */
 struct revoke_wanted {
-    char *text;         /* serial number in hex without leading zeros, device, lot or unit */
+    char *text;         /* serial number as x509_serial_text has it, device, lot or unit */
     unsigned long line; /* of the list or of the PEM block; 0: an option */
     int keyed;          /* a certificate: */
     unsigned char key[X509_HASH];
@@ -44,8 +44,6 @@ enum status revoke_want(struct revoke_job *j);
 void revoke_want_free(struct revoke_job *j);
 /* "line: " and what has no certificate. */
 void revoke_want_warn(const struct revoke_job *j, const struct revoke_wanted *w);
-/* Appends the serial number as `text` has it. */
-void revoke_serial_text(struct span serial, struct buf *out);
 
 /* Finds the certificates; what an earlier call found is forgotten. */
 enum status revoke_select(struct revoke_job *j);

@@ -86,7 +86,7 @@ static struct revoke_wanted *find(struct walk *w, const struct ledger_entry *e)
         return through_unit(w, e) ? j->want : NULL;
     if (j->by == REVOKE_SERIAL) {
         buf_reset(&w->serial);
-        revoke_serial_text(e->serial, &w->serial);
+        x509_serial_text(e->serial, &w->serial);
         text = (const char *)w->serial.d;
     }
     if (!text)

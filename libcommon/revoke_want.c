@@ -1,7 +1,6 @@
 /* What is named: by an option, by the rows of a CSV, by certificates. */
 #include "revoke_priv.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -33,46 +32,20 @@ static struct revoke_wanted *add(struct revoke_job *j, const char *text, unsigne
     return w;
 }
 
-void revoke_serial_text(struct span serial, struct buf *out)
-{
-    while (serial.n > 1 && !*serial.p) {
-        serial.p++;
-        serial.n--;
-    }
-    buf_hex(out, serial.p, serial.n);
-}
-
-/* As openssl and others print it: either case, with or without colons. */
-static int read_serial(const char *s, struct buf *out)
-{
-    unsigned char octets[32] = {0};
-    size_t digits = 0, at = 2 * sizeof octets;
-    for (size_t i = strlen(s); i-- > 0;) {
-        int c = tolower((unsigned char)s[i]);
-        if (c == ':')
-            continue;
-        if (!isxdigit(c) || !at--)
-            return 0;
-        octets[at / 2] |= (unsigned char)((c <= '9' ? c - '0' : c - 'a' + 10) << (at % 2 ? 0 : 4));
-        digits++;
-    }
-    buf_reset(out);
-    revoke_serial_text((struct span){octets, sizeof octets}, out);
-    return digits > 0;
-}
-
 static int want_serial(struct revoke_job *j, const char *text, unsigned long line)
 {
     struct buf hex = {0};
-    int ok = read_serial(text, &hex);
-    if (ok)
+    unsigned char octets[X509_SERIAL_MAX];
+    size_t n = x509_serial_read(text, octets);
+    x509_serial_text((struct span){octets, n}, &hex);
+    if (n)
         add(j, (char *)hex.d, line);
     else if (line)
         diag_warn("%s:%lu: not a serial number in hexadecimal: \"%s\"", j->source, line, text);
     else
         diag_warn("--serial: not a serial number in hexadecimal: \"%s\"", text);
     buf_free(&hex);
-    return ok;
+    return n > 0;
 }
 
 static int want_row(struct revoke_job *j, const struct csv_row *row, int column)
@@ -126,7 +99,7 @@ static enum status want_block(struct revoke_job *j, const struct pem_block *b)
         diag_warn("%s:%lu: not a certificate of this CA", j->source, b->line);
         return ST_REFUSED;
     }
-    revoke_serial_text(cert.serial, &hex);
+    x509_serial_text(cert.serial, &hex);
     struct revoke_wanted *w = add(j, (char *)hex.d, b->line);
     w->keyed = 1;
     x509_key_hash(cert.spki, w->key);

@@ -24,7 +24,7 @@ static void put_line(struct buf *line, const char *what, const char *name,
     buf_str(line, ",\"subject\":");
     buf_json(line, subject ? subject : "");
     buf_str(line, ",\"serial\":\"");
-    buf_hex(line, i->cert.serial.p, i->cert.serial.n);
+    x509_serial_text(i->cert.serial, line);
     buf_printf(line, "\",\"notAfter\":\"%s\"}\n", end);
     free(subject);
 }

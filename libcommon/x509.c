@@ -1,15 +1,10 @@
 #include "x509_priv.h"
 
 #include <string.h>
-#include <time.h>
 
-#include <openssl/rand.h>
-
-#include "clock.h"
 #include "der.h"
 #include "diag.h"
 
-#define SERIAL_MAX 20     /* octets, RFC 5280, 4.1.2.2 */
 #define EXTENSIONS_MAX 64 /* in one certificate or request */
 
 int x509_ext_next(struct span *list, struct span *oid, struct x509_ext *out)
@@ -92,7 +87,7 @@ static int view_tbs(struct span tbs, struct x509_cert *out)
         memcmp(version.p, v3, sizeof v3))
         return 0;
     if (!x509_take(&tbs, 0x02, NULL, &out->serial) || !out->serial.n ||
-        out->serial.n > SERIAL_MAX || out->serial.p[0] & 0x80)
+        out->serial.n > X509_SERIAL_MAX || out->serial.p[0] & 0x80)
         return 0;
     if (!x509_take(&tbs, 0x30, &alg, NULL) || !buf_same(alg, out->sigalg))
         return 0;
@@ -176,19 +171,4 @@ out:
     buf_free(&alg);
     buf_free(&sig);
     return st;
-}
-
-void x509_serial(unsigned char out[X509_SERIAL])
-{
-    struct timespec ts;
-    /* the second is clock_now's, so that a rehearsal's serials carry its time */
-    clock_gettime(CLOCK_REALTIME, &ts);
-    uint64_t t = (uint64_t)clock_now() * 1000000000 + (uint64_t)ts.tv_nsec;
-    t &= INT64_MAX; /* positive */
-    if (t < (uint64_t)1 << 56)
-        t |= (uint64_t)1 << 56; /* and 18 octets long, always */
-    for (int i = 0; i < 8; i++)
-        out[i] = (unsigned char)(t >> (56 - 8 * i));
-    if (RAND_bytes(out + 8, X509_SERIAL - 8) != 1)
-        diag_exit(ST_TEMP, "random numbers: %s", diag_openssl());
 }

@@ -170,5 +170,12 @@ enum status x509_issue(const struct x509_tbs *tbs, struct signer *issuer, struct
 /* A new serial: 64 bits of time, 80 bits of a CSPRNG; positive, 18 octets. */
 #define X509_SERIAL 18
 void x509_serial(unsigned char out[X509_SERIAL]);
+/* As openssl(1) prints it and people compare it: hexadecimal, without the octet of its sign. Of an
+ * empty one nothing is appended. */
+#define X509_SERIAL_MAX 20 /* octets, RFC 5280, section 4.1.2.2 */
+void x509_serial_text(struct span serial, struct buf *out);
+/* The content octets of what somebody wrote: either case, with or without colons and zeros in
+ * front. Their number; 0: it is no serial number. */
+size_t x509_serial_read(const char *text, unsigned char out[X509_SERIAL_MAX]);
 
 #endif

@@ -95,6 +95,7 @@ for r in csv.DictReader(sys.stdin): print(r["device"] or r["requests"], r["statu
     [ "$(audit ca-sign --list --csv --status refused | devices)" = 'X1 refused' ]
     [ "$(audit ca-sign --list --csv --serial "$serial" | devices)" = 'T2 issued' ]
     [ "$(audit ca-sign --list --csv --serial "$(sed 's/../&:/g; s/:$//' <<<"${serial^^}")" | devices)" = 'T2 issued' ]
+    [ "$(audit ca-sign --list --csv --serial "00$serial" | devices)" = 'T2 issued' ]
     [ "$(audit attach --list --csv --serial "$serial" | devices)" = 'T2 delivered' ]
     [ "$(audit verify-unit --list --csv --serial "$serial" | devices)" = '4 answered' ]
     [ "$(audit ra-approve --list --csv --device W2 | devices)" = '2 answered' ]

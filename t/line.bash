@@ -69,7 +69,8 @@ line_make() { # FOLDER
     line_tokens hsm1 hsm2 hsm3 || return
     pki_ca root "/CN=Root" root
     line_unit attach hsm3 attach attach-1 || return
-    line_unit verify-unit hsm1 verify verify-unit-1 || return
+    # the octet of its sign is nothing that people see
+    PKI_SERIAL=0x80c0ffee line_unit verify-unit hsm1 verify verify-unit-1 || return
     line_unit ra-approve hsm2 ra ra-approve-1 || return
     line_unit ca-sign hsm2 ca-messages "Device CA" || return
     hsm-keygen "$(line_uri hsm2 ca)" >"$PKI/ca.pub" || return

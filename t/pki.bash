@@ -30,10 +30,11 @@ pki_role() { # attach|verify-unit|ra-approve|ca-sign|approver
     esac
 }
 
-# pki_issue NAME SUBJECT ISSUER [from=YYYYMMDDHHMMSSZ] [to=...] [md=sha1] [key=NAME] [EXTENSION=VALUE...]
+# pki_issue NAME SUBJECT ISSUER [from=YYYYMMDDHHMMSSZ] [to=...] [md=sha1] [key=NAME] [serial=HEX]
+#     [EXTENSION=VALUE...]
 # ISSUER NAME itself: self-signed. Extensions as x509v3_config(5) has them; the key is made when it is missing.
 pki_issue() {
-    local name=$1 subject=$2 issuer=$3 from=20200101000000Z to=20400101000000Z md=sha256 key=$1 word
+    local name=$1 subject=$2 issuer=$3 from=20200101000000Z to=20400101000000Z md=sha256 key=$1 serial word
     shift 3
     local dir=$PKI/ca.$issuer extensions=()
     for word; do
@@ -42,6 +43,7 @@ pki_issue() {
         to=*) to=${word#*=} ;;
         md=*) md=${word#*=} ;;
         key=*) key=${word#*=} ;;
+        serial=*) serial=${word#*=} ;;
         *) extensions+=("$word") ;;
         esac
     done
@@ -49,7 +51,13 @@ pki_issue() {
     [ -e "$dir/index" ] || : >"$dir/index"
     [ -e "$PKI/$key.key" ] || pki_key "$key"
     {
-        printf '[ca]\ndatabase=%s/index\nrand_serial=yes\nunique_subject=no\npolicy=any\n' "$dir"
+        printf '[ca]\ndatabase=%s/index\nunique_subject=no\npolicy=any\n' "$dir"
+        if [ "$serial" ]; then
+            echo "$serial" >"$dir/serial"
+            echo "serial=$dir/serial"
+        else
+            echo rand_serial=yes
+        fi
         printf 'new_certs_dir=%s\ndefault_md=%s\n[any]\n' "$dir" "$md"
         printf 'commonName=optional\n[req]\ndistinguished_name=dn\nutf8=yes\n[dn]\n[ext]\n'
         printf '%s\n' "${extensions[@]}" subjectKeyIdentifier=hash authorityKeyIdentifier=keyid
@@ -101,7 +109,7 @@ pki_crl() {
 }
 
 # pki_attest NAME SUBJECT ISSUER DAYS [EXTENSION=VALUE...]: a certificate from now on for the public key in
-# NAME.pub, whose private key is somewhere else.
+# NAME.pub, whose private key is somewhere else. PKI_SERIAL is its serial number, if it is set.
 pki_attest() {
     local name=$1 subject=$2 issuer=$3 days=$4
     shift 4
@@ -111,7 +119,7 @@ pki_attest() {
         2>>"$PKI/log" || return
     openssl x509 -req -in "$PKI/$name.csr" -force_pubkey "$PKI/$name.pub" -CA "$PKI/$issuer.pem" \
         -CAkey "$PKI/$issuer.key" -days "$days" -sha256 -extfile "$PKI/$name.ext" \
-        -out "$PKI/$name.pem" 2>>"$PKI/log"
+        ${PKI_SERIAL:+-set_serial "$PKI_SERIAL"} -out "$PKI/$name.pem" 2>>"$PKI/log"
 }
 
 pki_unit_attest() { # NAME ROLE ISSUER DAYS [CN]
