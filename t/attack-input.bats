@@ -76,9 +76,9 @@ next() { # UNIT
 @test "base64 has one form: pad bits, line length, text between blocks" {
     local why=stdin:*
     forge get . <"$M/1.pem" >1.der
-    # The last character of the last line carries bits that are not data.
+    # The last character of the last line carries bits that are not data; signatures differ in length.
     until [ $(($(wc -c <1.der) % 3)) -ne 0 ]; do
-        again "$M/1.pem" attach "$TID body 0${RANDOM:0:1}${RANDOM:0:1}1" >1.pem || return
+        again "$M/1.pem" attach "$TID body 01" >1.pem || return
         forge get . <1.pem >1.der
     done
     forge pem CMS <1.der >good.pem
