@@ -69,8 +69,10 @@ $(BUILD)/t/%.so: t/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-test-programs: $(patsubst t/%-test.c,$(BUILD)/t/%-test,$(wildcard t/*-test.c)) \
-	$(patsubst t/%-shim.c,$(BUILD)/t/%-shim.so,$(wildcard t/*-shim.c))
+# All but the bench's: two files of tests that run side by side must not build the same one.
+SHIMS = $(wildcard t/*-shim.c)
+test-programs: $(patsubst t/%.c,$(BUILD)/t/%,$(filter-out t/bench-%.c $(SHIMS),$(wildcard t/*.c))) \
+	$(SHIMS:t/%.c=$(BUILD)/t/%.so)
 
 # libFuzzer's programs: CC=clang, CFLAGS with -fsanitize=fuzzer-no-link.
 $(BUILD)/fuzz/%: t/fuzz/%.c $(BUILD)/libcertline.a
