@@ -437,8 +437,8 @@ uncovered() {
     local id
     id=$(sql ca-sign 'select max(id) from entry where kind = 13')
     sql ca-sign "select hex(data) from entry where id = $id" | xxd -r -p >m.der
-    # the device's name in attach's layer, three deep
-    perl -0777 -pe 's/T4/T5/g' m.der >bad.der
+    # the device's name in attach's layer, three deep: the strings, not what a signature may hold of these letters
+    perl -0777 -pe 's/([\x0c\x13]\x02T)4/${1}5/g' m.der >bad.der
     rebuild ca-sign "UPDATE entry SET data = x'$(xxd -p bad.der | tr -d '\n')',
         digest_in = x'$(sha256sum bad.der | cut -d' ' -f1)' WHERE id = 10 * $id"
     found ca-sign "*: entry $id: layer 1 (ra-approve): the signed attributes do not match content and signer (ra-approve-1)"

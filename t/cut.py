@@ -3,6 +3,7 @@
 
 Passes on what comes to the socket in FOLDER, until the client asks for an answer for the ROUNDth time; then everything is
 closed, before the server gets that question, or after it has answered and before the client hears of it."""
+import os
 import select
 import socket
 import sys
@@ -64,8 +65,9 @@ def serve(client, server, left, after):
 
 def main(folder, to, number, when):
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(folder + SOCKET)
+    listener.bind(folder + "/new")
     listener.listen()
+    os.rename(folder + "/new", folder + SOCKET)  # who finds it can connect
     left = int(number)
     while left:
         with listener.accept()[0] as client, socket.socket(socket.AF_UNIX) as server:

@@ -31,7 +31,7 @@ Host dev*
  UserKnownHostsFile $PWD/known
  GlobalKnownHostsFile none
  ServerAliveInterval 1
- ServerAliveCountMax 5
+ ServerAliveCountMax 15
 END
     cat >net <<'END'
 # What runs at the desk: fleet, plug, unplug, host. Ends with it.
@@ -61,7 +61,7 @@ unplug() { ip link set "port$1" down; }
 plug() { ip link set "port$1" up; }
 
 fleet() {
-    fleet-renew --ssh "ssh -T -F $PWD/config -o BatchMode=yes -o ConnectTimeout=5" --command 'cd "$FLEET_HOST" &&' \
+    fleet-renew --ssh "ssh -T -F $PWD/config -o BatchMode=yes -o ConnectTimeout=30" --command 'cd "$FLEET_HOST" &&' \
         --config store.yaml "$@" </dev/null
 }
 

@@ -101,11 +101,11 @@ row() { # a certificate as cert-list would show it, with these fields changed: j
     host due a
     local before
     before=$(serial a)
-    run -1 script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<n
+    run -1 env SHELL=/bin/sh script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<n
     [[ $output == *'asked 0 of 1'* ]]
     [[ $output == *'renew there (hosts: 1)? [y/N]'* ]]
     [ "$(serial a)" = "$before" ]
-    run -0 script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<y
+    run -0 env SHELL=/bin/sh script -qec 'fleet-renew --ssh reach -c store.yaml a' /dev/null <<<y
     [ "$(serial a)" != "$before" ]
 }
 
@@ -142,7 +142,7 @@ row() { # a certificate as cert-list would show it, with these fields changed: j
 @test "a host that never ends is given up after the timeout" {
     host fine b
     says a <<<'sleep 600'
-    run -1 timeout 120 fleet-renew --ssh reach -c store.yaml --json -t 4s a b
+    run -1 timeout 120 fleet-renew --ssh reach -c store.yaml --json -t 15s a b
     [ "$(result a)" = 'timed out|124|0' ]
     [ "$(result b)" = 'nothing due|0|0' ]
 }
@@ -153,7 +153,7 @@ row() { # a certificate as cert-list would show it, with these fields changed: j
         # The first three can only end together.
         says "h$i" <<'END'
 touch ../../here.$$
-for i in {1..400}; do
+for i in {1..2400}; do
     set -- ../../here.*
     [ $# -lt 3 ] || { sleep 0.2; exit 0; }
     sleep 0.05
@@ -259,10 +259,10 @@ END
         timeout 60 bash -c 'until [ -e hosts/h1/held ] && [ -e hosts/h2/held ]; do sleep 0.05; done'
         printf '\003'
         timeout 60 bash -c 'until [ -e rc ]; do sleep 0.05; done'
-    } | timeout 150 env --default-signal=INT,QUIT script -qec 'trap : INT; fleet-renew --ssh reach --json -j 2 h1 h2 h3 >out; echo $? >rc' /dev/null >screen
+    } | timeout 150 env --default-signal=INT,QUIT SHELL=/bin/sh script -qec 'trap : INT; fleet-renew --ssh reach --json -j 2 h1 h2 h3 >out; echo $? >rc' /dev/null >screen
     [ "$(cat rc)" -eq 1 ]
     [ "$(jq -r .result out | sort -u)" = stopped ]
-    for i in h1/hold h1/held h2/hold h2/held; do flock -w 20 "hosts/$i" true; done
+    for i in h1/hold h1/held h2/hold h2/held; do flock -w 60 "hosts/$i" true; done
     [ ! -e hosts/h3/held ]
     [ -z "$(ls tmp)" ]
 }
@@ -286,9 +286,9 @@ END
 
 # --- ssh itself ---
 
-server() { # NUMBER: sshd at 127.0.0.NUMBER for the store hosts/devNUMBER
+server() { # NUMBER: sshd at 127.0.0.NUMBER for the store hosts/devNUMBER; 1 if somebody else has the port
     local n=$1
-    ssh-keygen -q -t ed25519 -N '' -f "key.$n"
+    [ -e "key.$n" ] || ssh-keygen -q -t ed25519 -N '' -f "key.$n"
     cat >"sshd.$n" <<END
 Port $port
 ListenAddress 127.0.0.$n
@@ -304,8 +304,8 @@ SetEnv FLEET_HOST=$PWD/hosts/dev$n PATH=$PATH
 END
     /usr/sbin/sshd -D -e -f "$PWD/sshd.$n" 2>"log.$n" 3>&- &
     servers+=($!)
-    await holds 'Server listening\|Address already in use' "log.$n"
-    run -1 holds 'already in use' "log.$n"
+    await holds 'Server listening\|Address already in use' "log.$n" || exit
+    if holds 'already in use' "log.$n"; then return 1; fi
     echo "[127.0.0.$n]:$port $(cut -d' ' -f1,2 "key.$n.pub")" >>known
 }
 
@@ -314,14 +314,17 @@ teardown() {
 }
 
 @test "over ssh: hosts that renew, one that is down, one that is not who it should be" {
-    local n port
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.2", 0)); print(s.getsockname()[1])')
-    servers=()
+    local i n port
     host due dev2 dev3 dev4
     # As root, sshd wants the folder that its package makes at boot.
     [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
     ssh-keygen -q -t ed25519 -N '' -f me
-    for n in 2 3 4; do server $n; done
+    for ((i = 0; i < 20; i++)); do # others may use the same port
+        port=$((20000 + RANDOM % 12000)) servers=()
+        : >known
+        if server 2 && server 3 && server 4; then break; fi
+        kill "${servers[@]}" 2>/dev/null || :
+    done
     sed -i "s/^\[127.0.0.4\]\(.*\) .*/[127.0.0.4]\1 $(cut -d' ' -f2 key.2.pub | sed 's,/,\\/,g')/" known
     for n in 2 3 4 5; do printf 'Host dev%d\n HostName 127.0.0.%d\n' $n $n; done >config
     printf '%s\n' 'Host *' " Port $port" " IdentityFile $PWD/me" ' IdentitiesOnly yes' ' StrictHostKeyChecking yes' \

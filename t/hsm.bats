@@ -53,7 +53,7 @@ said() { grep -qxF -- "$1" <<< "$output" || { echo "$output"; return 1; }; }
 terminal() {
     coproc script -qec "$2" /dev/null
     local from=${COPROC[0]} to=${COPROC[1]} pid=$COPROC_PID
-    IFS= read -r -d: -t 20 prompt <&"$from"
+    IFS= read -r -d: -t 120 prompt <&"$from"
     echo "$1" >&"$to"
     output=$(cat <&"$from")
     wait "$pid"

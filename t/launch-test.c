@@ -40,7 +40,7 @@ static void submit(struct launch *l, const char *command, int number, size_t in)
 
 int main(int argc, char **argv)
 {
-    int c, jobs = 4, seconds = 5, times = 1, die = 0, number = 0;
+    int c, jobs = 4, seconds = 120, times = 1, die = 0, number = 0;
     size_t max = 1 << 20, in = 0;
     io_init();
     diag_program("launch-test");

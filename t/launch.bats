@@ -45,7 +45,7 @@ pending 0, last 0' ]
 }
 
 @test "large inputs and outputs pass whole, many at a time, without a deadlock" {
-    run -0 timeout 60 launch-test -j 3 -i 3000000 -m 3000000 -r 4 cat 'cat > /dev/null' : 'wc -c'
+    run -0 timeout 120 launch-test -j 3 -i 3000000 -m 3000000 -r 4 cat 'cat > /dev/null' : 'wc -c'
     [ "$(grep -c 'status 0, 3000000 octets: xxxx' <<< "$output")" = 4 ]
     [ "$(grep -c 'status 0, 0 octets' <<< "$output")" = 8 ]
     [ "$(grep -c 'octets: 3000000$' <<< "$output")" = 4 ]
@@ -74,7 +74,7 @@ pending 0, last 0' ]
 }
 
 @test "a command may tidy up when its time is over, but not for ever" {
-    run -0 launch-test -j 1 -s 1 'trap "echo bye; exit 7" TERM; sleep 100 & wait' \
+    run -0 launch-test -j 1 -s 3 'trap "echo bye; exit 7" TERM; sleep 100 & wait' \
         'trap "" TERM; flock lock sleep 100'
     [ "${lines[1]}" = '1: status 7, timed out, 4 octets: bye' ]
     [ "${lines[2]}" = '2: status 137, timed out, 0 octets: ' ]

@@ -143,6 +143,6 @@ fake() {
 
 @test "fish completes options with their help" {
     scripts/completions fish "$BUILD/bin/csr-make" >csr-make.fish
-    run -0 fish --no-config -c 'source csr-make.fish; complete -C "csr-make --publ"'
+    HOME=$PWD run -0 fish --no-config -c 'source csr-make.fish; complete -C "csr-make --publ"'
     [[ $output == --public-key$'\t'* ]]
 }

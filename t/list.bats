@@ -210,7 +210,7 @@ tls	in use	273	tls+web	2027-03-01T00:00:00Z" ]
 on_terminal() { # COLUMNS [NAME=VALUE]
     local columns=$1
     shift
-    env TERM=xterm "$@" script -qec "stty cols $columns; cert-list -c store.yaml 2>/dev/null" /dev/null </dev/null | tr -d '\r'
+    env -u NO_COLOR SHELL=/bin/sh TERM=xterm "$@" script -qec "stty cols $columns; cert-list -c store.yaml 2>/dev/null" /dev/null </dev/null | tr -d '\r'
 }
 
 @test "colour on a terminal, none with NO_COLOR, with TERM=dumb, or where it is no terminal" {

@@ -166,8 +166,7 @@ leaf() { # NAME USAGES [as pki_issue]
 
 @test "a changed certificate is refused" {
     openssl x509 -in a.pem -outform der -out a.der
-    size=$(stat -c %s a.der)
-    printf '\x5a' | dd of=a.der bs=1 seek=$((size - 5)) conv=notrunc status=none
+    python3 -c 'd = bytearray(open("a.der", "rb").read()); d[-5] ^= 1; open("a.der", "wb").write(d)'
     openssl x509 -in a.der -inform der -out broken.pem
     check broken
     [ "$output" = "certificate of a bears a signature that its issuer did not make" ]
@@ -202,11 +201,10 @@ leaf() { # NAME USAGES [as pki_issue]
     [[ ${lines[3]} = "certificate of brief "*"is not valid before 2020-01-01T00:00:00Z" ]]
 }
 
-@test "a certificate found good costs next to nothing the second time" {
+@test "a certificate found good is not verified a second time" {
+    # OpenSSL verifies nothing without allocating.
     run -0 path-test root.pem ca.pem same=a.pem
-    [[ $output = "same "* ]]
-    us=${output#same }
-    [ "${us% us}" -le 3 ]
+    [[ $output =~ ^"same "[1-9][0-9]{2,}" 0"$ ]]
 }
 
 @test "SHA-1 signatures are refused" {

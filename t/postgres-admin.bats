@@ -209,7 +209,9 @@ reload() { # SETTING VALUE
 pooler_stop() {
     local file
     for file in "$PG"/*/pid; do
-        [ ! -e "$file" ] || kill "$(cat "$file")"
+        [ -e "$file" ] || continue
+        kill "$(cat "$file")"
+        await test ! -e "$file" # it takes it away itself, and who comes next finds none
     done
 }
 teardown() { pooler_stop; }
@@ -222,7 +224,7 @@ teardown() { pooler_stop; }
         printf '%s\n' '[databases]' "* = host=$PG user=postgres" '[pgbouncer]' "pool_mode = $mode" 'auth_type = any' 'listen_addr =' \
             "unix_socket_dir = $PG/$mode" "pidfile = $PG/$mode/pid" >"$PG/$mode/ini"
         pg_as pgbouncer "$PG/$mode/ini" >/dev/null 2>"$PG/$mode/log" 3>&- 4>&- &
-        await test -S "$PG/$mode/.s.PGSQL.6432"
+        await "$PGBIN/pg_isready" -q -h "$PG/$mode" -p 6432
     done
     ledger open
     pooled() { echo "postgresql://postgres@/$DB?host=$PG/$1&port=6432"; }

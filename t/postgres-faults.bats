@@ -117,13 +117,14 @@ bats_require_minimum_version 1.5.0
 @test "what a server says comes to the terminal as one line without controls" {
     mkdir -p "$PG/liar"
     python3 - "$PG/liar/.s.PGSQL.5432" <<'END' &
-import socket, struct, sys
+import os, socket, struct, sys
 def say(kind, *fields):
     body = b"".join(f.encode() + b"\0" for f in fields) + b"\0"
     return kind + struct.pack("!i", len(body) + 4) + body
 with socket.socket(socket.AF_UNIX) as s:
-    s.bind(sys.argv[1])
+    s.bind(sys.argv[1] + ".new")
     s.listen()
+    os.rename(sys.argv[1] + ".new", sys.argv[1]) # who finds it can connect
     data = b""
     while not data:
         c = s.accept()[0]

@@ -39,6 +39,7 @@ pg_stop() { pg_as "$PGBIN/pg_ctl" -D "$PG/data" -w -m "${1:-fast}" stop >/dev/nu
 pg_kill() {
     local pid all
     pid=$(head -1 "$PG/data/postmaster.pid")
+    kill -STOP "$pid" # it starts nobody behind the list's back
     all="$pid $(pgrep -P "$pid" | xargs)"
     # shellcheck disable=SC2086 # a list
     kill -9 $all 2>/dev/null || true

@@ -388,7 +388,7 @@ TABLE
     CERTLINE_CLOCK=1900000000 profile-test -p ldevid -k "$F/free.key" -i root.pem <r.csr >cert.pem
     says cert.pem 'keyUsage critical 0' 'otherName 1.3.6.1.5.5.7.8.4 1.2.3 4711'
     extensions cert.pem '2.5.29.15 2.5.29.17 2.5.29.35'
-    [ "$(openssl x509 -in cert.pem -noout -enddate)" = "notAfter=$(TZ=UTC date -d @1963071999 '+%b %e %T %Y GMT')" ]
+    [ "$(openssl x509 -in cert.pem -noout -enddate)" = "notAfter=$(LC_ALL=C date -u -d @1963071999 '+%b %e %T %Y GMT')" ]
     csr-make -n Ed25519 -k ed.key -s serialNumber=1 >r.csr
     run -1 profile-test -p ldevid -k "$F/free.key" -i "$F/free.pem" <r.csr
     [ "$output" = 'profile-test: refused 0: profile ldevid does not allow Ed25519 keys' ]

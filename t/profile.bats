@@ -172,8 +172,8 @@ TABLE
     profile-test -p root -k "$F/ca.key" <"$F/ca.csr" >root.pem
     CERTLINE_CLOCK=2000010000
     profile-test -c p.yaml -p x -k "$F/ca.key" -i root.pem <"$F/dev.csr" >cert.pem
-    [ "$(openssl x509 -in cert.pem -noout -startdate)" = "notBefore=$(TZ=UTC date -d @2000006400 '+%b %e %T %Y GMT')" ]
-    [ "$(openssl x509 -in cert.pem -noout -enddate)" = "notAfter=$(TZ=UTC date -d @2000096399 '+%b %e %T %Y GMT')" ]
+    [ "$(openssl x509 -in cert.pem -noout -startdate)" = "notBefore=$(LC_ALL=C date -u -d @2000006400 '+%b %e %T %Y GMT')" ]
+    [ "$(openssl x509 -in cert.pem -noout -enddate)" = "notAfter=$(LC_ALL=C date -u -d @2000096399 '+%b %e %T %Y GMT')" ]
     CERTLINE_CLOCK=2000000010 profile-test -c p.yaml -p x -k "$F/ca.key" -i root.pem <"$F/dev.csr" >cert.pem
     # never before the issuer's own begin
     [ "$(openssl x509 -in cert.pem -noout -startdate)" = "$(openssl x509 -in root.pem -noout -startdate)" ]

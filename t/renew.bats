@@ -20,6 +20,12 @@ setup() {
     first=$(cat tls.name)
 }
 
+# What is in use is the certificate that came as this number, by its name: behind midnight they are counted anew.
+nth() { # NUMBER
+    now=$(basename "$(readlink store/purpose/tls)")
+    [ "$now" = "$first-$1" ] || [[ ${now:0:14} > ${first:0:14} ]] # tls-YYYY-MM-DD
+}
+
 now_text() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 
 # One run with this enrolment changes nothing, says this and ends so.
@@ -33,7 +39,8 @@ refused() { # STATUS WHAT-IT-SAYS
 
 @test "what is due is renewed: a new key, the same subject and names; then there is nothing to do and nothing is said" {
     run -0 --separate-stderr renew
-    [[ $output == "tls: $first-2 is in use, valid to "* ]]
+    nth 2
+    [[ $output == "tls: $now is in use, valid to "* ]]
     [ -z "$stderr" ]
     whole
     [ "$(openssl x509 -in store/purpose/tls/cert.pem -noout -subject -ext subjectAltName | tr -d '\n')" = \
@@ -60,29 +67,30 @@ refused() { # STATUS WHAT-IT-SAYS
 }
 
 @test "subject, names, usages, type of key and challengePassword are what store.yaml says, and the secret is in no argv" {
-    printf 's3cret-word\n' >word
+    local word=s3cret-$$-$RANDOM # what another run of this test says to grep is no argv of ours
+    echo "$word" >word
     renew_store '{before: 30d}' '    subject: serialNumber=4711,O=ABC,C=JP' '    san: ["dns:a.example", "ip:192.0.2.1"]' \
         '    usages: [serverAuth, 1.3.6.1.5.5.7.3.2]' '    key-type: RSA-2048' '    challenge: word' \
         '    enroll: "cat >seen; env >env; ps axww >args; exec issue <seen"'
     run -0 --separate-stderr renew -v
     openssl req -in seen -noout -text -verify >text 2>&1
     grep -q 'verify OK' text
-    grep -q 'challengePassword *:s3cret-word' text
+    grep -q "challengePassword *:$word\$" text
     grep -q '(2048 bit)' text
     grep -q 'TLS Web Server Authentication, TLS Web Client Authentication' text
     grep -q 'DNS:a.example, IP Address:192.0.2.1' text
     [ "$(openssl req -in seen -noout -subject -nameopt RFC2253)" = 'subject=serialNumber=4711,O=ABC,C=JP' ] ||
         [ "$(openssl req -in seen -noout -subject -nameopt RFC2253)" = 'subject=2.5.4.5=#130434373131,O=ABC,C=JP' ]
-    [[ $output$stderr$(cat env args) != *s3cret-word* ]]
+    [[ $output$stderr$(cat env args) != *$word* ]]
     holders() { # files of the store in which the secret stands, in base64, too
-        find store -type f -exec sh -c '{ cat "$1"; sed "/^-/d" "$1" | base64 -di 2>/dev/null; } | grep -aq s3cret-word' sh {} \; -print
+        find store -type f -exec sh -c '{ cat "$1"; sed "/^-/d" "$1" | base64 -di 2>/dev/null; } | grep -aq "$0"' "$word" {} \; -print
     }
     [ -z "$(holders)" ]
     whole
     # While it is under way, the request lies where nobody else can look.
     renew_store '{before: 30d}' '    challenge: word' '    enroll: exit 4'
     run -4 --separate-stderr renew --force tls
-    [[ $stderr != *s3cret-word* ]]
+    [[ $stderr != *$word* ]]
     [ "$(holders)" = store/pending/tls/request.pem ]
     [ "$(stat -c %a store/pending/tls)" = 700 ]
 }
@@ -193,7 +201,7 @@ END
 cert-renew: hint: --force tls takes it all the same"
     done
     run -0 renew --force tls
-    [ "$(readlink store/purpose/tls)" = "../cert/$first-2" ]
+    nth 2
 }
 
 @test "a certificate that ends sooner than the one in use is taken where a date was the reason" {
@@ -315,9 +323,9 @@ cert-renew: hint: --force tls takes it all the same"
 }
 
 @test "a process that leaves the command's group and holds its output does not hold up the renewal" {
-    renew_store '{before: 30d}' "    enroll: 'setsid sh -c \"echo \\\$\\\$ >held; exec sleep 600\" 2>/dev/null & issue'"
+    renew_store '{before: 30d}' "    enroll: 'setsid sh -c \"echo \\\$\\\$ >held; exec sleep 600\" 2>/dev/null &
+        until test -s held; do sleep 0.05; done; issue'"
     run -0 renew
-    await test -s held
     kill "$(cat held)"
     whole
 }
@@ -342,7 +350,7 @@ cert-renew: hint: --force tls takes it all the same"
     renew_store '{before: 30d}' '    enroll: "openssl req -noout -pubkey >>keys; exit 5"'
     refused 4 'tls: the enrolment ended with 5: it is tried again later'
     for i in 1 2 3 4 5; do run -4 renew --force tls; done
-    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v ^- | sort -u | wc -l)" -eq 1 ]
 }
 
 @test "a certificate that is printed by a command that fails is not taken" {
@@ -393,7 +401,7 @@ cert-renew: hint: --force tls takes it all the same"
     [ "$(grep -c ^-----BEGIN keys)" -eq 5 ]
     [ "$(sed -n 2p keys)" = "$(sed -n 6p keys)" ]
     run -1 renew --force tls
-    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 2 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v ^- | sort -u | wc -l)" -eq 2 ]
 }
 
 @test "what is pending is asked for again with the same key and transaction, through poll, and comes into use" {
@@ -423,7 +431,7 @@ cert-renew: hint: --force tls takes it all the same"
         run -4 renew --force tls
     done
     [ "$(grep -c ^-----BEGIN keys)" -eq 7 ]
-    [ "$(grep -A1 ^-----BEGIN keys | grep -v -e BEGIN -e -- | sort -u | wc -l)" -eq 1 ]
+    [ "$(grep -A1 ^-----BEGIN keys | grep -v ^- | sort -u | wc -l)" -eq 1 ]
 }
 
 @test "a command that was never answered is not polled for but run again" {
@@ -447,10 +455,12 @@ cert-renew: hint: --force tls takes it all the same"
     END=$(date -u -d '+5 days' +%Y%m%d%H%M%SZ)
     rm -r store
     BEGIN=-6480000 renew_first
+    first=$(cat tls.name)
     renew_store '{before: 30d}' '    enroll: "echo >>asked; BEGIN=-6000000 issue"'
     run -1 --separate-stderr renew
-    [[ $output == 'tls: '*' is in use'* ]]
-    [[ $stderr == "cert-renew: tls: $first-2 is due again at once: it is renewed after "*'
+    nth 2
+    [[ $output == "tls: $now is in use"* ]]
+    [[ $stderr == "cert-renew: tls: $now is due again at once: it is renewed after "*'
 cert-renew: hint: its schedule does not fit the validity that the CA gives: certline-store(5)' ]]
     run -0 --separate-stderr renew
     [ -z "$output$stderr" ]
@@ -466,11 +476,12 @@ cert-renew: hint: its schedule does not fit the validity that the CA gives: cert
         '    after: "readlink store/purpose/$CERTLINE_PURPOSE >saw; ls store/cert >>saw; test -d $CERTLINE_STORE"'
     run -0 --separate-stderr renew
     [ -z "$stderr" ]
-    [ "$(cat saw)" = "../cert/$first-2
+    nth 2
+    [ "$(cat saw)" = "../cert/$now
 $first
-$first-2" ]
+$now" ]
     [ "${lines[1]}" = "$first: deleted: superseded" ]
-    [ "$(ls store/cert)" = "$first-2" ]
+    [ "$(ls store/cert)" = "$now" ]
 }
 
 @test "a hook that fails is run again by the next run; until then nothing that was superseded is deleted" {
@@ -491,6 +502,9 @@ $first-2" ]
 }
 
 @test "a hook that hangs is stopped and run again next time" {
+    renew_store '{before: 30d}' '    after: exit 1'
+    run -4 renew
+    # The enrolment is over, which may take more than a second.
     renew_store '{before: 30d}' '    timeout: 1s' '    after: flock hook sleep 600'
     run -4 --separate-stderr renew
     [ "$stderr" = 'cert-renew: tls: after: not done within 1 seconds; it is run again next time' ]
@@ -702,14 +716,16 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
     [[ $output == *': would be renewed'* ]]
     renew_store
     run -0 --separate-stderr renew
-    [[ $output == "tls: $first-2 is in use, "* ]]
+    nth 2
+    [[ $output == "tls: $now is in use, "* ]]
     whole
     # Days ahead: no longer than it would wait now, a tenth of what is left.
     renew_store '{before: 100d}' '    enroll: exit 1'
     CERTLINE_CLOCK=$(($(date +%s) + 1000000)) run -1 renew --force tls
     renew_store '{before: 100d}'
     run -0 renew
-    [[ $output == "tls: $first-3 is in use, "* ]]
+    nth 3
+    [[ $output == "tls: $now is in use, "* ]]
 }
 
 @test "every lifetime works, from an hour to fifty years, and one that never ends" {

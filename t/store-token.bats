@@ -51,7 +51,7 @@ set_id() { # TYPE LABEL ID
     import t
     # Another key pair of this label, made by hand; then all get one CKA_ID.
     tool --keypairgen --key-type EC:prime256v1 --label t --id 4711 >/dev/null
-    id=$(tool -O --type pubkey | grep -A4 'label: *t$' | sed -n 's/^ *ID: *//p' | grep -v 4711)
+    id=$(tool -O --type pubkey | grep -A4 'label: *t$' | sed -n 's/^ *ID: *//p' | grep -vx 4711)
     for class in privkey pubkey; do tool --type "$class" --id "$id" --set-id 4711 >/dev/null; done
     run -1 --separate-stderr store-test store delete t
     [ "$stderr" = 'store-test: token "hsm1": other keys have the CKA_ID and label of "t": none is deleted' ]
