@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -17,6 +20,7 @@
 
 struct material {
     struct buf cert, chain, key; /* DER; PEM; PEM, secret */
+    struct buf last;             /* DER of the certificate whose issuer comes next */
     struct x509_cert view;
 };
 
@@ -26,8 +30,35 @@ static enum status bad_input(const char *path, unsigned long line, const char *w
     return ST_INPUT;
 }
 
-/* The first certificate into `first` (NULL: there is none to come), the others as PEM behind it. */
-static enum status read_certs(const char *path, struct buf *first, struct buf *others)
+/* Whatever the algorithm: what a device has from its factory may be old. */
+static int issued(const struct buf *cert, struct span by)
+{
+    const unsigned char *p = cert->d, *q = by.p;
+    X509 *c = d2i_X509(NULL, &p, (long)cert->n), *ca = d2i_X509(NULL, &q, (long)by.n);
+    int ok = c && ca && X509_check_issued(ca, c) == X509_V_OK &&
+             X509_verify(c, X509_get0_pubkey(ca)) == 1;
+    X509_free(c);
+    X509_free(ca);
+    ERR_clear_error();
+    return ok;
+}
+
+/* A server sends the chain as it stands: a client that finds another CA in it turns away. */
+static enum status add_issuer(struct material *m, const char *name, const struct pem_block *b)
+{
+    if (!issued(&m->last, (struct span){b->der, b->n})) {
+        diag_warn("%s:%lu: not the issuer of the certificate before it", name, b->line);
+        diag_hint("the chain begins with the issuer of the certificate and leads upwards");
+        return ST_REFUSED;
+    }
+    pem_put(&m->chain, "CERTIFICATE", b->der, b->n);
+    buf_reset(&m->last);
+    buf_put(&m->last, b->der, b->n);
+    return ST_OK;
+}
+
+/* The certificate, unless it is there already, and its issuers, if they are looked for here. */
+static enum status read_certs(const char *path, struct material *m, int issuers)
 {
     const char *name = path ? path : "stdin";
     struct pem_block b;
@@ -49,10 +80,12 @@ static enum status read_certs(const char *path, struct buf *first, struct buf *o
             st = bad_input(name, b.line, "more than 10 certificates");
         else if (!x509_cert_view((struct span){b.der, b.n}, &view))
             st = bad_input(name, b.line, "a malformed certificate");
-        else if (first && !first->n)
-            buf_put(first, b.der, b.n);
-        else
-            pem_put(others, "CERTIFICATE", b.der, b.n);
+        else if (!m->cert.n) {
+            buf_put(&m->cert, b.der, b.n);
+            buf_put(&m->last, b.der, b.n);
+        } else if (issuers) {
+            st = add_issuer(m, name, &b);
+        }
     }
     if (st == ST_OK && !n) {
         diag_warn("%s: no certificate", name);
@@ -66,16 +99,14 @@ static enum status read_certs(const char *path, struct buf *first, struct buf *o
 
 static enum status gather(const struct import_options *o, struct material *m)
 {
-    struct buf unused = {0};
     if (o->key && !strncmp(o->key, "pkcs11:", 7) && !p11_uri_whole(o->key)) {
         diag_warn(
             "--key: pin-source and module-path must begin with \"/\": the store keeps the URI");
         return ST_USAGE;
     }
-    enum status st = read_certs(o->cert, &m->cert, o->chain ? &unused : &m->chain);
-    buf_free(&unused);
+    enum status st = read_certs(o->cert, m, !o->chain);
     if (st == ST_OK && o->chain)
-        st = read_certs(o->chain, NULL, &m->chain);
+        st = read_certs(o->chain, m, 1);
     if (st == ST_OK && !x509_cert_view(buf_span(&m->cert), &m->view))
         st = ST_INPUT;
     if (st == ST_OK && o->key && strncmp(o->key, "pkcs11:", 7)) {
@@ -217,6 +248,7 @@ enum status import_run(const struct plan *p, struct store *s, const struct impor
     store_unlock(s);
     buf_free(&m.cert);
     buf_free(&m.chain);
+    buf_free(&m.last);
     buf_wipe(&m.key);
     return st;
 }

@@ -55,6 +55,27 @@ token_cert() { # NAME
     [ ! -e store/purpose/tls ]
 }
 
+@test "a chain that does not belong is refused: another CA, out of order, a name that is the same" {
+    pki_ca other "/CN=Sub" root && pki_ca strange "/CN=Strange" strange
+    local wrong
+    cat a.pem sub.pem strange.pem >more.pem
+    cat a.pem root.pem sub.pem >order.pem
+    cat a.pem other.pem >name.pem
+    for wrong in more:$(($(wc -l <a.pem) + $(wc -l <sub.pem) + 1)) order:$(($(wc -l <a.pem) + 1)) name:$(($(wc -l <a.pem) + 1)); do
+        run -1 --separate-stderr import --cert "${wrong%:*}.pem" --key a.key --purpose tls
+        [ -z "$output" ]
+        [ "$stderr" = "cert-import: ${wrong/:/.pem:}: not the issuer of the certificate before it
+cert-import: hint: the chain begins with the issuer of the certificate and leads upwards" ]
+    done
+    run -1 import --cert a.pem --chain strange.pem
+    [[ $output == "cert-import: strange.pem:1: not the issuer"* ]]
+    [ -z "$(ls store/cert)" ]
+    # also with the root at its end, as some CAs give it; what stands behind the certificate is not looked at beside --chain
+    cat a.pem sub.pem root.pem >whole.pem
+    run -0 import --cert whole.pem --name whole
+    run -0 import --cert more.pem --chain sub.pem --key a.key --name whole
+}
+
 @test "names of a day count on" {
     local i day=2026-12-31
     CERTLINE_CLOCK=$(date -ud "$day 23:59:59" +%s)
