@@ -207,6 +207,16 @@ bad:
     return NULL;
 }
 
+struct csv *csv_open_file(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        diag_warn("%s: not a file", path);
+        return NULL;
+    }
+    return csv_open(path);
+}
+
 const char *csv_path(const struct csv *c)
 {
     return c->path;

@@ -21,6 +21,9 @@ struct csv;
 
 /* Opens a file and reads its header: names are unique and not empty. NULL after a warning. */
 struct csv *csv_open(const char *path);
+/* The same for one whose rows are asked for again: nothing that must be read in one go, such as a
+ * FIFO, for whose writer csv_open waits. */
+struct csv *csv_open_file(const char *path);
 const char *csv_path(const struct csv *c);
 /* The next row; blank lines are skipped. 1; 0 at the end; -1 after a warning that names file and line (a wrong
  * number of fields, a quote that never closes, a NUL, not UTF-8, a row too long): the next call goes on behind

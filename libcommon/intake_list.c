@@ -79,7 +79,7 @@ static int read_all(struct intake_list *l)
 
 struct intake_list *intake_list_open(const char *path, int index)
 {
-    struct csv *csv = csv_open(path);
+    struct csv *csv = index ? csv_open_file(path) : csv_open(path);
     if (!csv)
         return NULL;
     struct intake_list *l = alloc_zero(1, sizeof *l);

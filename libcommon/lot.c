@@ -64,7 +64,7 @@ int lots_check(struct lots *ls)
 {
     for (size_t i = 0; i < ls->n; i++) {
         const struct lot_entry *e = &ls->v[i];
-        struct csv *csv = e->path ? csv_open(e->path) : NULL;
+        struct csv *csv = e->path ? csv_open_file(e->path) : NULL;
         int ok = !csv || lot_templates_fit(&e->lot, csv);
         csv_close(csv);
         if (!ok)

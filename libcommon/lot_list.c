@@ -166,7 +166,7 @@ static int read_all(struct lot_list *t)
 
 struct lot_list *lot_list_open(const char *path)
 {
-    struct csv *csv = csv_open(path);
+    struct csv *csv = csv_open_file(path);
     if (!csv)
         return NULL;
     struct lot_list *t = alloc_zero(1, sizeof *t);

@@ -169,7 +169,7 @@ static int make_names(const struct lot *l, const struct csv_row *row, struct buf
 
 int lot_templates_work(const struct lot *l, const char *path)
 {
-    struct csv *csv = csv_open(path);
+    struct csv *csv = csv_open_file(path);
     struct csv_row row;
     struct buf subject = {0}, san = {0};
     char why[LOT_WHY];

@@ -356,6 +356,14 @@ denies() {
     [ "${lines[1]}" = 'lot-test: lot demo: its device list cannot be used' ]
 }
 
+@test "a list that is a FIFO is refused, and nobody waits for its writer" {
+    lots
+    mkfifo devices.csv
+    run -2 lot-test look lots.yaml demo SN1
+    [ "$output" = 'lot-test: devices.csv: not a file
+lot-test: lot demo: its device list cannot be used' ]
+}
+
 @test "a list with a bad row or an empty key cannot be used, and each row is named" {
     lots
     printf 'serial,x\nSN1,a\n,b\nSN3\nSN4,d\n' > devices.csv
