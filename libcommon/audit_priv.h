@@ -109,6 +109,23 @@ enum status audit_heads(struct unit *u, int64_t last, struct audit_tally *t, int
 /* The heads of a file; last: the ledger's last entry. */
 enum status audit_heads_file(struct unit *u, const char *file, int64_t last, struct audit_tally *t);
 
+/* --- the path of a device, in words --- */
+
+struct audit_path {
+    struct unit *u;
+    const char *device;
+    struct buf out;
+    uint32_t part; /* the device's number in the transaction at hand; 0: not known yet */
+    int64_t problems;
+};
+/* One line, indented; what is quoted may be hostile. */
+void audit_path_say(struct audit_path *p, int indent, const char *fmt, ...) DIAG_PRINTF(3, 4);
+/* A warning that names the entry. */
+void audit_path_problem(struct audit_path *p, int64_t entry, const char *why);
+void audit_path_certificate(struct audit_path *p, struct span der);
+/* An entry, and whether what is signed in it is good. */
+void audit_path_entry(struct audit_path *p, const struct ledger_entry *e);
+
 /* --- evidence --- */
 
 struct audit_manifest {
