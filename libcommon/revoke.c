@@ -131,6 +131,8 @@ static void report(const struct revoke_job *j)
         diag_warn("device \"%s\"%s allowed one new key", j->r->device, would);
     if (j->fresh && !j->r->dry_run)
         diag_hint("crl-make makes the CRL that says so");
+    if (j->fresh && j->r->lot)
+        diag_hint("what the lot asks for is still issued, until a lots file ends it (until)");
 }
 
 /* A number, since a "y" is typed too easily. -1: there is nobody to ask. */
