@@ -5,9 +5,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Seconds since 1970-01-01T00:00:00Z. */
 int64_t clock_now(void);
+/* The same with nanoseconds; those of a set clock are the real ones. */
+struct timespec clock_precise(void);
 /* 2026-11-21T08:00:00Z; 21 octets with the NUL suffice up to the year 9999. */
 #define CLOCK_TEXT 24
 void clock_format(int64_t t, char out[CLOCK_TEXT]);

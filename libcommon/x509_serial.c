@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/rand.h>
 
@@ -12,10 +11,8 @@
 
 void x509_serial(unsigned char out[X509_SERIAL])
 {
-    struct timespec ts;
-    /* the second is clock_now's, so that a rehearsal's serials carry its time */
-    clock_gettime(CLOCK_REALTIME, &ts);
-    uint64_t t = (uint64_t)clock_now() * 1000000000 + (uint64_t)ts.tv_nsec;
+    struct timespec ts = clock_precise();
+    uint64_t t = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
     t &= INT64_MAX; /* positive */
     if (t < (uint64_t)1 << 56)
         t |= (uint64_t)1 << 56; /* and 18 octets long, always */
