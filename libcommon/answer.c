@@ -119,11 +119,13 @@ static enum status issue_one(struct answer_ca *ca, const struct unit *u, const s
     return st;
 }
 
-static void grant(struct answer_ca *ca, uint32_t id, struct judge_list *status,
-                  struct cmc_leaf *leaf)
+static void grant(struct answer_ca *ca, const struct asked *a, uint32_t id,
+                  struct judge_list *status, struct cmc_leaf *leaf)
 {
     struct work *w = &ca->w;
     const struct buf *d = &w->issued.profile.differences;
+    if (w->issued.again && d->n)
+        diag_warn("%s: %s", a->item.asked.device, (char *)d->d);
     struct buf *cert = &w->certs[w->n_certs++];
     *cert = (struct buf){0};
     buf_put(cert, w->issued.certificate.d, w->issued.certificate.n);
@@ -150,7 +152,7 @@ static enum status decide_all(struct answer_ca *ca, struct unit *u, const struct
         }
         st = all ? issue_one(ca, u, m, &ca->w.asked[i], &r) : ST_REFUSED;
         if (st == ST_OK)
-            grant(ca, id, status, leaf);
+            grant(ca, &ca->w.asked[i], id, status, leaf);
         else if (st == ST_REFUSED) {
             add_failure(status, id, all ? &ca->w.asked[i].f : &f);
             st = ST_OK;

@@ -1,6 +1,8 @@
 #include "issue_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -80,6 +82,31 @@ static int owner_allows(const struct issue_request *r, struct issue_result *out)
     return 0;
 }
 
+/* A list that was corrected since, a profile that was changed: what is given again stays as it is,
+ * and says so. */
+static void tell_other_names(const struct issue_request *r, const struct x509_cert *by, int64_t now,
+                             struct issue_result *out)
+{
+    struct profile_result would = {.fail = 0};
+    struct x509_cert is;
+    struct x509_ext was = {0}, now_is = {0};
+    if (x509_cert_view(buf_span(&out->certificate), &is) &&
+        profile_apply(r->profile, &r->asked, by, now, &would)) {
+        x509_ext_get(is.extensions, "2.5.29.17", &was);
+        x509_ext_get(buf_span(&would.extensions), "2.5.29.17", &now_is);
+        char *a = x509_name_text(is.subject), *b = x509_name_text(buf_span(&would.subject));
+        if (a && b && strcmp(a, b))
+            buf_printf(&out->profile.differences,
+                       "issued before as \"%s\", and now again; it would be \"%s\"", a, b);
+        else if (!buf_same(was.value, now_is.value))
+            buf_str(&out->profile.differences,
+                    "issued before, and now again; its subjectAltName would be another");
+        free(a);
+        free(b);
+    }
+    profile_result_free(&would);
+}
+
 enum status issue_certificate(const struct issue_ca *ca, const struct issue_request *r,
                               struct issue_result *out)
 {
@@ -101,6 +128,8 @@ enum status issue_certificate(const struct issue_ca *ca, const struct issue_requ
         else
             st = ST_REFUSED;
     }
+    if (st == ST_OK && out->again)
+        tell_other_names(r, by, now, out);
     issue_search_free(&s);
     return st;
 }

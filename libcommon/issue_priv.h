@@ -12,6 +12,7 @@ struct issue_search {
     struct issue_result *out;
     enum { KEY_FREE, KEY_TAKEN, KEY_FOREIGN } key_state;
     char holder[160];  /* device that has the key */
+    int known;         /* the device has a certificate of this profile for it already */
     struct buf keyed;  /* struct issue_past: certificates for the key */
     struct buf others; /* the same: certificates of this device with another key */
     struct buf

@@ -15,7 +15,8 @@ struct issue_past {
     unsigned char serial[X509_SERIAL_MAX];
     size_t n;
     char issuer[ISSUE_CA_ID];
-    int same; /* of the request's identity */
+    int same; /* this CA's, by the request's profile */
+    int lot;  /* and of its lot: of the request's identity */
 };
 
 static enum status refuse(struct issue_result *out, enum profile_fail fail, const char *fmt, ...)
@@ -36,9 +37,9 @@ static int same_text(const char *a, const char *b)
     return !strcmp(a ? a : "", b ? b : "");
 }
 
-static void keep(struct buf *to, const struct ledger_entry *e, int same)
+static void keep(struct buf *to, const struct ledger_entry *e, int same, int lot)
 {
-    struct issue_past p = {.ends = e->status, .n = e->serial.n, .same = same};
+    struct issue_past p = {.ends = e->status, .n = e->serial.n, .same = same, .lot = lot};
     assert(e->serial.n <= sizeof p.serial);
     memcpy(p.serial, e->serial.p, e->serial.n);
     snprintf(p.issuer, sizeof p.issuer, "%s", e->note ? e->note : "");
@@ -64,8 +65,9 @@ static int each_key(const struct ledger_entry *e, void *arg)
         return 0;
     }
     int same = same_text(e->note, s->issuer) && same_text(e->profile, profile_name(s->r->profile));
-    keep(&s->keyed, e, same);
-    if (same) { /* the newest stays */
+    int lot = same && same_text(e->lot, s->r->lot);
+    keep(&s->keyed, e, same, lot);
+    if (lot) { /* the newest stays */
         buf_reset(&s->out->certificate);
         buf_put(&s->out->certificate, e->data.p, e->data.n);
     }
@@ -76,7 +78,7 @@ static int each_device(const struct ledger_entry *e, void *arg)
 {
     struct issue_search *s = arg;
     if (same_text(e->note, s->issuer) && !buf_same(e->key, s->key))
-        keep(&s->others, e, 0);
+        keep(&s->others, e, 0, 0);
     return 1;
 }
 
@@ -104,9 +106,10 @@ static enum status key_is_free(const struct issue_search *s)
     return ST_OK;
 }
 
-/* The device's certificates for this key: repeated while the newest is good, and never beside a
- * revocation that says that others have the key. */
-static enum status key_again(struct ledger *l, const struct issue_search *s, int64_t now)
+/* The device's certificates for this key: the newest of the lot, or of all where the lot has none,
+ * decides. The lot's is repeated while it is good, and never beside a revocation that says that
+ * others have the key. */
+static enum status key_again(struct ledger *l, struct issue_search *s, int64_t now)
 {
     const struct issue_past *newest = NULL;
     int64_t when = 0, reason, compromised = 0;
@@ -118,7 +121,7 @@ static enum status key_again(struct ledger *l, const struct issue_search *s, int
         enum status st = revoked(l, &v[i], &at, &reason);
         if (st != ST_OK)
             return st;
-        if (v[i].same) {
+        if (v[i].same && (v[i].lot || !newest || !newest->lot)) {
             newest = &v[i];
             when = at;
         }
@@ -134,7 +137,8 @@ static enum status key_again(struct ledger *l, const struct issue_search *s, int
         return refuse(s->out, FAIL_BAD_REQUEST,
                       "this key was reported as compromised on %s: the device needs a new key",
                       day);
-    s->out->again = newest && now < newest->ends - profile_renew_before(s->r->profile);
+    s->known = newest != NULL;
+    s->out->again = newest && newest->lot && now < newest->ends - profile_renew_before(s->r->profile);
     if (newest && now > newest->ends)
         return refuse(s->out, FAIL_BAD_REQUEST,
                       "the certificate for this key has expired: the device needs a new key");
@@ -224,7 +228,7 @@ enum status issue_judge(struct ledger *l, struct issue_search *s, int64_t now)
         st = key_is_free(s);
     if (st == ST_OK)
         st = key_again(l, s, now);
-    if (st != ST_OK || s->out->again || s->out->certificate.n)
+    if (st != ST_OK || s->known) /* the key is no new one */
         return st;
     st = ledger_by_device(l, s->r->owner, profile_name(s->r->profile), s->r->asked.device,
                           each_device, s);

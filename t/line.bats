@@ -121,6 +121,45 @@ attach: X2: refused: verify-unit: device "X2" is not in the list of lot "listed"
     [[ $stderr == 'attach: D1: refused: ca-sign: device "D1" already has a certificate for another key, valid to '* ]]
 }
 
+# A request of A1 for a lot, through the line
+asks() { # LOT
+    lab_requests A1 >A1.req
+    lab_up --lot "$1" <A1.req | lab_middle >6.pem
+    lab_down <6.pem
+}
+
+@test "another lot gives a device a certificate of its own, and each lot gives its own again" {
+    asks open >open.pem
+    asks listed >listed.pem
+    good listed.pem "$LAB/keys/A1.key"
+    [ "$(issued)" -eq 2 ]
+    asks open | cmp - open.pem
+    asks listed | cmp - listed.pem
+    [ "$(issued)" -eq 2 ]
+    # what is recalled with a lot is what the lot got
+    run -0 ca-revoke -c "$LAB/etc/ca-sign.yaml" --lot listed --count 1 --why 'a test'
+    asks open | cmp - open.pem
+    run -1 --separate-stderr asks listed
+    [[ $stderr == "attach: A1: refused: ca-sign: the certificate for this key was revoked on "* ]]
+    # and nothing else of the profile is had for a key whose newest certificate was revoked
+    run -1 --separate-stderr asks bare
+    [[ $stderr == "attach: A1: refused: ca-sign: the certificate for this key was revoked on "* ]]
+    [ "$(issued)" -eq 2 ]
+}
+
+@test "who is given a certificate again under a name that the list has no more is told" {
+    cp "$LAB/etc/devices.csv" kept.csv
+    printf '%s\n' serial,subject 'A1,"serialNumber=A1,CN=Boarb"' >"$LAB/etc/devices.csv"
+    asks listed >first.pem
+    printf '%s\n' serial,subject 'A1,"serialNumber=A1,CN=Board"' >"$LAB/etc/devices.csv"
+    run -0 --separate-stderr asks listed
+    cp kept.csv "$LAB/etc/devices.csv"
+    [ "$output" = "$(cat first.pem)" ]
+    [[ $stderr == *'ca-sign: A1: issued before as "serialNumber=A1,CN=Boarb", and now again; it would be "serialNumber=A1,CN=Board"'* ]]
+    run -0 --separate-stderr lab_down -v <6.pem
+    [[ $stderr == *'attach: A1: issued: issued before as "serialNumber=A1,CN=Boarb", and now again; it would be'* ]]
+}
+
 @test "device keys that are born in a token sign there, and get their certificates there" {
     local i uri
     softhsm2-util --init-token --free --label device --so-pin 12345678 --pin 1234 >/dev/null
