@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "cmc.h"
 #include "diag.h"
 #include "hop.h"
@@ -101,7 +102,7 @@ static enum status judge(struct unit *u, const struct layers *m, struct hop_answ
                      .crms = alloc_zero(n, sizeof *w.crms),
                      .names = alloc_zero(n, sizeof *w.names)};
     (void)arg;
-    int all = judge_rules(u, m, u->id, &r, &f);
+    int all = judge_rules(u, m, u->id, clock_now(), &r, &f);
     for (size_t i = 0; i < n; i++)
         if (!all || !judge_one(u, m, i, &r, &w, &f)) {
             const struct cmc_item *it = &m->request->items[i];

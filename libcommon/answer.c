@@ -136,13 +136,37 @@ static void grant(struct answer_ca *ca, const struct asked *a, uint32_t id,
     judge_add(status, (struct cmc_ref){id, 0}, CMC_SUCCESS, -1, d->n ? (char *)d->d : "");
 }
 
+/* The first answer to a decision. */
+static int each_leaf(const struct ledger_entry *e, void *arg)
+{
+    int64_t *when = arg;
+    if (e->status != LEDGER_DECIDED)
+        return 1;
+    *when = e->time;
+    return 0;
+}
+
+/* When the lot's window counts: now, or when this decision was answered for the first time. */
+static enum status judged_at(const struct unit *u, const struct layers *m, int64_t *when)
+{
+    *when = clock_now();
+    if (!m->poll)
+        return ST_OK;
+    return ledger_by_tid(u->ledger, LEDGER_LEAF, (struct span){m->tid, CMC_TID},
+                         layers_signer(m, PATH_ATTACH)->id, each_leaf, when);
+}
+
 static enum status decide_all(struct answer_ca *ca, struct unit *u, const struct layers *m,
                               struct judge_list *status, struct cmc_leaf *leaf, const char **owner)
 {
     struct judge_rules r;
     struct judge_fail f;
-    int all = judge_rules(u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, &r, &f);
-    enum status st = all ? open_all(ca, m, &r) : ST_OK;
+    int64_t when;
+    enum status st = judged_at(u, m, &when);
+    int all =
+        st == ST_OK && judge_rules(u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, when, &r, &f);
+    if (all)
+        st = open_all(ca, m, &r);
     *owner = all ? r.lot->owner : NULL;
     for (size_t i = 0; i < m->request->n && st == ST_OK; i++) {
         uint32_t id = m->request->items[i].id;
@@ -219,6 +243,7 @@ enum status answer_up(struct unit *u, const struct layers *m, struct hop_answer 
             pass_pend_info(&status, m->items[i].verdict);
     for (size_t i = 0; leaf.n_issued && i < u->n_issuer_chain; i++)
         add_to_bag(&ca->w, u->issuer_chain[i]);
+    out->asked = m->poll ? LEDGER_DECIDED : LEDGER_JUDGED;
     out->other = ca->w.bag;
     out->n_other = ca->w.n_bag;
     if (st == ST_OK)

@@ -55,7 +55,7 @@ static void judge_all(struct approve_work *w, const char *refused)
     struct judge_fail all, f;
     struct judge_item it;
     w->passes = alloc_zero(m->request->n, 1);
-    w->ruled = judge_rules(w->a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, &w->rules, &all);
+    w->ruled = judge_rules(w->a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, clock_now(), &w->rules, &all);
     for (size_t i = 0; i < m->request->n; i++) {
         if (m->items[i].verdict)
             continue;
@@ -211,12 +211,66 @@ static enum status release(const struct approve *a, const struct layers *m,
     return st;
 }
 
+/* --- what was decided stands --- */
+
+/* The newest message that took a decision up. */
+static int each_decided(const struct ledger_entry *e, void *arg)
+{
+    struct buf *der = arg;
+    if (e->status == LEDGER_DECIDED) {
+        buf_reset(der);
+        buf_put(der, e->data.p, e->data.n);
+    }
+    return 1;
+}
+
+/* The same verdicts beside a newer poll. */
+static void put_again(const struct layers *m, const struct approve_held *h,
+                      const struct layers *before, struct buf *content)
+{
+    struct approve_work w = {.m = &h->m};
+    char text[CMC_STRING + 1];
+    for (size_t i = 0; i < before->request->n; i++) {
+        const struct cmc_verdict *v = before->items[i].verdict;
+        if (!v || before->items[i].by != PATH_RA_APPROVE)
+            continue;
+        snprintf(text, sizeof text, "%.*s", (int)v->text.n, (const char *)v->text.p);
+        judge_add(&w.verdicts, ref_of(w.m, i), v->status, v->fail, text);
+    }
+    put(&h->m, m->layer[0].der, &w.verdicts, content);
+    judge_free(&w.verdicts);
+}
+
+/* Once a decision went up, the CA may have issued by it: who asks again because the answer was lost
+ * gets the same decision, whatever became of window and list since. *done: it was put. */
+static enum status decided(const struct approve *a, const struct layers *m,
+                           const struct approve_held *h, struct buf *content, int *done)
+{
+    struct layers before = {.n = 0};
+    struct buf der = {0};
+    char why[CMS_WHY];
+    int64_t now = clock_now();
+    struct layers_rule rule = {PATH_CA_SIGN, now, now};
+    enum status st = ledger_by_tid(a->u->ledger, LEDGER_UP, (struct span){m->tid, CMC_TID},
+                                   layers_signer(m, PATH_ATTACH)->id, each_decided, &der);
+    *done = st == ST_OK && der.n &&
+            layers_open(buf_span(&der), a->u->path, &rule, &before, why) == ST_OK &&
+            before.request && before.n > 1 &&
+            !memcmp(before.layer[1].digest, h->message, CMS_DIGEST);
+    if (*done)
+        put_again(m, h, &before, content);
+    layers_close(&before);
+    buf_free(&der);
+    return st;
+}
+
 static enum status decide(const struct approve *a, const struct layers *m,
                           const struct approve_held *h, struct buf *content, const char **owner,
                           enum ledger_asked *asked)
 {
     const struct lot none = {.approve = 0}, *lot = lots_find(a->u->lots, h->lot);
     struct approve_tally t = {0};
+    int done = 0;
     enum status st = approve_tally(a, h, lot ? lot : &none, &t);
     *owner = lot ? lot->owner : NULL;
     if (st == ST_OK && t.state == APPROVE_WAITS) {
@@ -226,7 +280,9 @@ static enum status decide(const struct approve *a, const struct layers *m,
         pending(a, &v, h->token);
         put_word(m, &v, text, content);
     } else if (st == ST_OK) {
-        st = release(a, m, h, &t, content);
+        st = decided(a, m, h, content, &done);
+        if (st == ST_OK && !done)
+            st = release(a, m, h, &t, content);
         *asked = LEDGER_DECIDED;
     }
     approve_tally_free(&t);

@@ -179,7 +179,7 @@ static void put_requests(const struct approve *a, const struct approve_held *h, 
     struct judge_rules r;
     struct judge_fail all, f;
     struct judge_item it;
-    int ruled = judge_rules(a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, &r, &all);
+    int ruled = judge_rules(a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, clock_now(), &r, &all);
     for (size_t i = 0; i < m->request->n; i++) {
         const struct cmc_item *item = &m->request->items[i];
         char *device = alloc_copy(item->device.p, item->device.n);

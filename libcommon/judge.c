@@ -33,7 +33,7 @@ static int may_use(const struct lot *lot, const char *attach, const char *verify
     return 0;
 }
 
-int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id,
+int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id, int64_t when,
                 struct judge_rules *out, struct judge_fail *f)
 {
     const struct cmc_request *r = m->request;
@@ -55,7 +55,7 @@ int judge_rules(const struct unit *u, const struct layers *m, const char *unit_i
                         "profile \"%s\" is for a CA or a unit and cannot be had from a line",
                         r->profile);
     char why[LOT_WHY];
-    if (!lot_open_at(out->lot, clock_now(), why))
+    if (!lot_open_at(out->lot, when, why))
         return judge_no(f, FAIL_BAD_REQUEST, "%s", why);
     out->bare_keys = u->bare_keys && out->lot->pop == LOT_POP_WITNESS;
     return 1;

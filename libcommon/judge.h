@@ -21,10 +21,10 @@ struct judge_rules {
     const struct profile *profile;
     int bare_keys; /* the lot and this unit let bare public keys through */
 };
-/* The lot is known and open, its profile is the one the message names and one that the line may
+/* The lot is known and open at `when`, its profile is the one the message names and one that the line may
  * reach, and the attach that signed the message and the verify-unit `unit_id` may use it. 0 with
  * `f` set: then every request of the message is refused. */
-int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id,
+int judge_rules(const struct unit *u, const struct layers *m, const char *unit_id, int64_t when,
                 struct judge_rules *out, struct judge_fail *f);
 
 /* One request, opened. Borrowed from the message, but for `subject` of a bare key at verify-unit.

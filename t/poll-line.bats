@@ -106,6 +106,26 @@ issued() { ledger ca-sign 'select count(*), count(distinct hex(data)) from entry
     diff -r before certs
 }
 
+@test "a decision whose answer was lost stands when the lot has ended since" {
+    cp -a "$LINE/etc" kept
+    grant_all
+    attach --poll | line_middle >lost.pem
+    people_lots one="approve: 1, until: $(date -ud '1 hour' +%Y-%m-%dT%H:%M:%SZ)"
+    CERTLINE_CLOCK=$(date -d '2 hours' +%s) run -0 --separate-stderr polled --out certs
+    on_devices certs
+    [ "$(issued)" = '3|3' ]
+    # and what was refused stays so, though its lot is open again
+    line_restore waiting
+    rm -r "$LINE/etc" && mv kept "$LINE/etc"
+    for id in $(ra-approve --list | cut -f 1); do refuse alice "$id" 'not this week'; done
+    attach --poll | line_middle >lost.pem
+    people_lots one='approve: auto'
+    run -1 --separate-stderr polled --out more
+    [ "$(grep -c 'refused by alice: not this week' <<<"$stderr")" -eq 3 ] || { echo "$stderr" && false; }
+    [ ! -e more ]
+    people_lots
+}
+
 @test "certificates that did not get onto their devices are brought again, the same ones" {
     grant_all
     run -4 --separate-stderr polled --put 'cat >got.$CERTLINE_DEVICE; test $CERTLINE_DEVICE = A'
