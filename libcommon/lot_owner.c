@@ -102,6 +102,9 @@ static int read_owner(struct lots *ls, const struct cfg_node *node, struct lot_o
         return cfg_bad(ls->cfg, cfg_get(node, "name"), "two owners are named \"%s\"", o->name);
     if (o->subject && !read_subject(ls->cfg, cfg_get(node, "subject"), o))
         return 0;
+    if (cfg_get(node, "profiles") && !o->profiles.n)
+        return cfg_bad(ls->cfg, cfg_get(node, "profiles"),
+                       "\"profiles\" is empty: leave it out to allow all");
     o->has_san = san != NULL;
     if (o->san.n > LOT_SAN)
         return cfg_bad(ls->cfg, san, "more than %d forms in \"san\"", LOT_SAN);

@@ -90,6 +90,24 @@ static int read_bounds(struct cfg *c, const struct cfg_node *node, const struct 
                    "\"approve\" must be auto, manual or 1 to 9 (persons), not \"%s\"", a);
 }
 
+/* A lot that nobody would be asked for, or that could never be granted, is not what was meant. */
+static int approvers_fit(struct cfg *c, const struct cfg_node *node, const struct lot *l)
+{
+    const struct cfg_node *at = cfg_get(node, "approvers");
+    const struct cfg_strings *a = &l->approvers;
+    if (!a->n)
+        return 1;
+    if (!l->approve)
+        return cfg_bad(c, at, "\"approvers\" without \"approve\": nobody would be asked");
+    for (size_t i = 1; i < a->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(a->v[i], a->v[k]))
+                return cfg_bad(c, at, "\"%s\" stands twice in \"approvers\"", a->v[i]);
+    return (size_t)l->approve <= a->n ||
+           cfg_bad(c, at, "\"approve\" wants %d persons, \"approvers\" names %zu", l->approve,
+                   a->n);
+}
+
 static int read_pattern(struct cfg *c, const struct cfg_node *node, struct lot_entry *e)
 {
     const char *p = e->lot.pattern;
@@ -151,7 +169,8 @@ static int read_one(struct lots *ls, const struct cfg_node *node, struct lot_ent
     if (!cfg_read(ls->cfg, node, lot_fields, &f))
         return 0;
     *l = f.lot;
-    if (!no_empty_list(ls->cfg, node) || !read_bounds(ls->cfg, node, &f.text, l))
+    if (!no_empty_list(ls->cfg, node) || !read_bounds(ls->cfg, node, &f.text, l) ||
+        !approvers_fit(ls->cfg, node, l))
         return 0;
     if (lots_find(ls, l->name))
         return cfg_bad(ls->cfg, cfg_get(node, "name"), "two lots are named \"%s\"", l->name);

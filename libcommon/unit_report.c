@@ -75,6 +75,31 @@ static void put_chain(struct buf *out, const struct unit *u)
     }
 }
 
+static void put_window(struct buf *out, const struct lot *l)
+{
+    char when[CLOCK_TEXT];
+    if (l->from > INT64_MIN) {
+        clock_format(l->from, when);
+        buf_printf(out, ", from %s", when);
+    }
+    if (l->until < INT64_MAX) {
+        clock_format(l->until, when);
+        buf_printf(out, ", until %s", when);
+    }
+}
+
+/* What ra-approve holds. */
+static void put_bounds(struct buf *out, const struct lot *l)
+{
+    if (l->quota >= 0)
+        buf_printf(out, ", quota %lld", (long long)l->quota);
+    if (l->approve)
+        buf_printf(out, ", %d of %s must approve", l->approve,
+                   l->approvers.n ? "these" : "all approvers");
+    for (size_t i = 0; i < l->approvers.n; i++)
+        buf_printf(out, "%s %s", i ? "," : ":", l->approvers.v[i]);
+}
+
 /* 0 after a warning. */
 static int put_lot(struct buf *out, const struct unit *u, const struct lot *l)
 {
@@ -89,6 +114,9 @@ static int put_lot(struct buf *out, const struct unit *u, const struct lot *l)
         buf_printf(out, ", %zu devices of %s", n, l->devices);
     else if (looks_up && l->devices)
         ok = 0;
+    put_window(out, l);
+    if (u->role == PATH_RA_APPROVE)
+        put_bounds(out, l);
     buf_char(out, '\n');
     return ok;
 }

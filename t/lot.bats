@@ -178,6 +178,20 @@ lines> b=<>' ]
     done
 }
 
+@test "approvers that nobody would ask, or that are fewer than are needed, are named" {
+    lots more 'approvers: [alice]'
+    bad_lots '7:16: "approvers" without "approve": nobody would be asked'
+    approve() { printf '%s\n' 'lots:' "  - {name: a, profile: p, owner: o, devices: any, verify-units: v, $1}" >lots.yaml; }
+    approve 'approve: auto, approvers: [alice]'
+    bad_lots '2:94: "approvers" without "approve": nobody would be asked'
+    approve 'approve: 2, approvers: [alice]'
+    bad_lots '2:91: "approve" wants 2 persons, "approvers" names 1'
+    approve 'approve: manual, approvers: [alice, bob, alice]'
+    bad_lots '2:96: "alice" stands twice in "approvers"'
+    approve 'approve: 2, approvers: [alice, bob]'
+    run -0 lot-test open lots.yaml a 0 v
+}
+
 @test "a lot is open from its first second to the last before its end, to the attach that it names" {
     printf '%s\n' 'lots:' '  - {name: a, profile: p, owner: o, devices: any, verify-units: v, attach: [x, y],' \
         '     from: 2026-01-01, until: 2026-01-02T00:00:10Z, approve: manual, quota: 1000000}' \
@@ -334,6 +348,9 @@ denies() {
     sed -i '1,/^lots:/{/^lots:/!d}' lots.yaml
     sed -i '1i owners: []' lots.yaml
     bad_lots '1:9: "owners" must be a list that is not empty'
+    printf '%s\n' 'owners: [{name: acme, profiles: []}]' "$(lots; cat lots.yaml)" >lots.new
+    mv lots.new lots.yaml
+    bad_lots '1:33: "profiles" is empty: leave it out to allow all'
 }
 
 @test "a device is looked up by the column serial, or else the first" {
