@@ -134,6 +134,10 @@ static int add(struct lot_list *t, const struct csv_row *row)
     if (!*device)
         return diag_warn("%s:%lu: the column \"%s\" is empty", path, row->line,
                          row->names[t->column]);
+    /* As a spreadsheet leaves it; no device would ever be found. */
+    if (strchr(" \t", *device) || strchr(" \t", device[strlen(device) - 1]))
+        return diag_warn("%s:%lu: a blank before or behind the device \"%s\"", path, row->line,
+                         device);
     if (lot_listed_key(row, key) < 0)
         return diag_warn("%s:%lu: key: not a SHA-256 in hexadecimal digits", path, row->line);
     if (row->offset >= OFFSET_LIMIT)

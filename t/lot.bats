@@ -365,6 +365,15 @@ denies() {
     [ "$output" = '2: mac=<02:00> model=<X>' ]
 }
 
+@test "a blank before or behind a device is a bad row" {
+    lots
+    printf 'serial,x\nSN1 ,a\n SN2,b\n"SN 3",c\n' > devices.csv
+    run -2 lot-test look lots.yaml demo 'SN 3'
+    [ "${lines[0]}" = 'lot-test: devices.csv:2: a blank before or behind the device "SN1 "' ]
+    [ "${lines[1]}" = 'lot-test: devices.csv:3: a blank before or behind the device " SN2"' ]
+    [ "${#lines[@]}" = 3 ]
+}
+
 @test "a duplicate device names both lines" {
     lots
     printf 'serial,x\nSN1,a\nSN2,"b\nc"\nSN1,d\n' > devices.csv
