@@ -308,3 +308,23 @@ int64_t anchor_crls_until(const struct anchor *a)
 {
     return a->until;
 }
+
+int anchor_crls_end_before(const struct anchor *a, int64_t newest)
+{
+    int n = 0;
+    char until[CLOCK_TEXT], at[CLOCK_TEXT];
+    clock_format(newest, at);
+    for (size_t f = 0; f < a->n_files; f++)
+        for (int i = 0; i < sk_X509_CRL_num(a->files[f].crls); i++) {
+            const X509_CRL *crl = sk_X509_CRL_value(a->files[f].crls, i);
+            int64_t next = time_of(X509_CRL_get0_nextUpdate(crl));
+            if (next >= newest)
+                continue;
+            clock_format(next, until);
+            diag_warn("%s: its nextUpdate %s is before the newest signature of %s: who was revoked "
+                      "in between is not in it",
+                      a->files[f].path, until, at);
+            n++;
+        }
+    return n;
+}

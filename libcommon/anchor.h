@@ -36,5 +36,8 @@ STACK_OF(X509) * anchor_unit_chain(struct anchor *a);
 int anchor_has_crls(const struct anchor *a);
 /* The earliest nextUpdate of all CRLs; INT64_MAX without any. */
 int64_t anchor_crls_until(const struct anchor *a);
+/* Names each CRL whose nextUpdate is before `newest`, the time of the newest signature that it was
+ * to speak of; gives how many. */
+int anchor_crls_end_before(const struct anchor *a, int64_t newest);
 
 #endif

@@ -13,7 +13,8 @@
  * order
  *
  * Every call gives ST_OK; ST_REFUSED after a warning for each thing that was found wrong; ST_TEMP
- * where the ledger cannot be read; audit_check ST_INPUT. */
+ * where the ledger cannot be read; audit_check ST_INPUT, and ST_REFUSED for a CRL that is too old
+ * alone. */
 #ifndef AUDIT_H
 #define AUDIT_H
 

@@ -192,7 +192,7 @@ static enum status check(struct audit_file *c)
     audit_flush(&c->out);
     if (st == ST_OK && c->out.form == AUDIT_TABLE)
         summary(c);
-    return st;
+    return st == ST_OK && path_crls_end_before(c->path) ? ST_REFUSED : st;
 }
 
 enum status audit_check(const char *file, const struct audit_trust *t, enum audit_form form)

@@ -91,6 +91,7 @@ enum status audit_verify(struct unit *u, const char *file, int bar)
     r.messages = seconds() - from;
     if (st != ST_OK)
         return st;
+    r.t.problems += u->path ? path_crls_end_before(u->path) : 0;
     report(u, &r);
     return r.t.problems ? ST_REFUSED : ST_OK;
 }

@@ -25,6 +25,7 @@ struct entry {
 struct path {
     struct anchor *anchor;
     int past;
+    int64_t newest; /* at which a unit was good */
     size_t n;
     struct entry *entries[REMEMBERED];
 };
@@ -211,8 +212,8 @@ static struct entry *remember(struct path *p, struct entry *e, enum kind kind, s
     return e;
 }
 
-const struct path_unit *path_check(struct path *p, struct span cert, const struct span *extra,
-                                   size_t n_extra, int64_t now, char why[PATH_WHY])
+static const struct path_unit *check(struct path *p, struct span cert, const struct span *extra,
+                                     size_t n_extra, int64_t now, char why[PATH_WHY])
 {
     struct entry *e = remembered(p, UNIT, cert);
     if (e && still_good(p, e, now))
@@ -244,6 +245,20 @@ out:
     sk_X509_pop_free(chain, X509_free);
     X509_free(x);
     return found ? &found->unit : NULL;
+}
+
+const struct path_unit *path_check(struct path *p, struct span cert, const struct span *extra,
+                                   size_t n_extra, int64_t now, char why[PATH_WHY])
+{
+    const struct path_unit *u = check(p, cert, extra, n_extra, now, why);
+    if (u && now > p->newest)
+        p->newest = now;
+    return u;
+}
+
+int path_crls_end_before(const struct path *p)
+{
+    return anchor_crls_end_before(p->anchor, p->newest);
 }
 
 EVP_PKEY *path_ca_key(struct path *p, struct span ca, const struct span *extra, size_t n_extra,

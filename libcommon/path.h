@@ -50,6 +50,10 @@ void path_trim(struct path *p);
  * a CRL is past its nextUpdate: a unit must not go on, and it is not the sender's fault. */
 int path_refresh(struct path *p);
 
+/* For path_new_past, at the end: anchor_crls_end_before, as of the newest time at which path_check
+ * found a unit good. */
+int path_crls_end_before(const struct path *p);
+
 /* Checks the unit certificate `cert` at time `now`: issued directly by the unit CA, path to a root,
  * validity, revocation, basicConstraints not a CA, keyUsage digitalSignature, exactly one role OID,
  * no anyExtendedKeyUsage, cmcRA and cmcCA exactly as the role has them, one commonName of 1 to 64

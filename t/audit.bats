@@ -197,6 +197,19 @@ head_ids() { sql "$1" 'select id from entry where kind = 21 order by id'; }
     rm -rf "$PKI/ca.root"
 }
 
+@test "a CRL in the configuration that ends before the newest signature is a problem" {
+    local at
+    at=$(audit ca-sign --verify | sed -n 's/^covered: .*, //p')
+    { cat "$LINE/etc/ca-sign.yaml" && echo 'crl: ../pki/crl.pem'; } >"$LINE/etc/old.yaml"
+    pki_crl root crl.pem 20200101000000Z 20200201000000Z
+    found old "*/crl.pem: its nextUpdate 2020-02-01T00:00:00Z is before the newest signature of $at: who was revoked in between is not in it"
+    [[ $output == *"problems: 1" ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    pki_crl root crl.pem 20200101000000Z "$(date -u -d "$at" +%Y%m%d%H%M%SZ)"
+    whole old
+    rm -rf "$PKI/ca.root"
+}
+
 # --- what is found in the chains ---
 
 @test "an entry that was removed is named" {

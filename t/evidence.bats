@@ -344,6 +344,24 @@ print(list(csv.DictReader(open("list.csv")))[0]["device"], json.loads(open("list
     rm -rf "$PKI/ca.root"
 }
 
+@test "a CRL that ends before the newest signature is named: 1; one that has ended since is good" {
+    local e=$FILES/listed.evidence at
+    check "$e" >checked
+    at=$(sed -n 's/^exported: \([^ ]*\) .*/\1/p' checked)
+    pki_crl root old.crl 20200101000000Z 20200201000000Z
+    pki_crl root before.crl 20200101000000Z "$(date -u -d "$at - 1 second" +%Y%m%d%H%M%SZ)"
+    pki_crl root then.crl 20200101000000Z "$(date -u -d "$at" +%Y%m%d%H%M%SZ)"
+    run -1 --separate-stderr check "$e" --crl "$PKI/old.crl"
+    [ "$output" = "$(<checked)" ]
+    [ "$stderr" = "ledger: $PKI/old.crl: its nextUpdate 2020-02-01T00:00:00Z is before the newest signature of $at: who was revoked in between is not in it" ]
+    run -1 --separate-stderr check "$e" --crl "$PKI/before.crl" --json
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [ "${#lines[@]}" -eq 4 ]
+    run -0 --separate-stderr check "$e" --crl "$PKI/then.crl"
+    [ -z "$stderr" ]
+    rm -rf "$PKI/ca.root"
+}
+
 @test "the head in evidence stands in the ledger that it is from" {
     blocks "$FILES/listed.evidence" $(($(count "$FILES/listed.evidence") - 1)) >head.pem
     run -0 audit ca-sign --verify --heads head.pem
