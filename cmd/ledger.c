@@ -128,7 +128,7 @@ int main(int argc, char **argv)
         {0, "lot", OPT_STRING, &f->lot, "NAME", "only this lot", NULL, 0, 0},
         {0, "device", OPT_STRING, &f->device, "ID", "only this device", NULL, 0, 0},
         {0, "serial", OPT_STRING, &o.serial, "HEX", "only this certificate", NULL, 0, 0},
-        {0, "unit", OPT_STRING, &f->unit, "ID", "only what came from this attach", NULL, 0, 0},
+        {0, "unit", OPT_STRING, &f->unit, "ID", "only what came through this unit", NULL, 0, 0},
         {0, "owner", OPT_STRING, &f->owner, "NAME", "only this owner's", NULL, 0, 0},
         {0, "since", OPT_STRING, &o.since, "TIME", "only from this time on", NULL, 0, 0},
         {0, "until", OPT_STRING, &o.until, "TIME", "only before this time", NULL, 0, 0},

@@ -13,6 +13,8 @@ void audit_line(struct audit_lister *l, const struct audit_row *r)
         f.device = NULL;
         f.serial.n = 0;
     }
+    if (l->out.messages || l->through) /* not only the attach that the line names */
+        f.unit = NULL;
     if (audit_wanted(&f, r))
         audit_put(&l->out, r);
 }
@@ -168,10 +170,14 @@ static enum status list_ca(struct audit_lister *l)
     struct count c = {.n = 0};
     enum status st = ledger_newest(l->u->ledger, LEDGER_REVOKED, NULL, &revoked);
     int any = revoked.id != 0;
+    if (st == ST_OK && l->f->unit)
+        st = ledger_through(l->u->ledger, l->f->unit, &l->through);
     while (st == ST_OK && (st = audit_pull(l->u->ledger, &lf, &b)) == ST_OK && b.n)
         for (size_t i = 0; i < b.n && st == ST_OK; i++) {
             if (l->u->path)
                 path_trim(l->u->path);
+            if (l->through && !ledger_came_through(l->through, &b.e[i]))
+                continue;
             if (b.e[i].kind == LEDGER_ISSUED) {
                 count(&c, &b.e[i]);
                 st = put_issued(l, &b.e[i], any);
@@ -180,6 +186,7 @@ static enum status list_ca(struct audit_lister *l)
             }
         }
     audit_drop(&b);
+    ledger_through_free(l->through);
     return st;
 }
 

@@ -46,20 +46,28 @@ static int may_be_pending(struct span der)
     return memmem(der.p, der.n, "\x18\x0f", 2) != NULL;
 }
 
+static int opened(struct audit_lister *l, const struct ledger_entry *e, struct layers *m)
+{
+    char why[CMS_WHY];
+    if (audit_open(l->u, e, m, why))
+        return 1;
+    l->problems++;
+    return diag_warn("%s: entry %lld: %s", l->u->ledger_path, (long long)e->id, why);
+}
+
+static struct ledger_entry answer_of(const struct state *s)
+{
+    return (struct ledger_entry){
+        .id = s->answer, .kind = LEDGER_DOWN, .time = s->answer_time, .data = buf_span(&s->der)};
+}
+
 static int is_pending(struct audit_lister *l, const struct state *s)
 {
-    struct ledger_entry e = {
-        .kind = LEDGER_DOWN, .time = s->answer_time, .data = buf_span(&s->der)};
+    struct ledger_entry e = answer_of(s);
     struct layers m;
-    char why[CMS_WHY];
     if (!may_be_pending(e.data))
         return 0;
-    int ok = audit_open(l->u, &e, &m, why);
-    int pending = ok && cmc_leaf_pending(m.leaf) != NULL;
-    if (!ok) {
-        diag_warn("%s: entry %lld: %s", l->u->ledger_path, (long long)s->answer, why);
-        l->problems++;
-    }
+    int pending = opened(l, &e, &m) && cmc_leaf_pending(m.leaf) != NULL;
     layers_close(&m);
     return pending;
 }
@@ -87,12 +95,14 @@ static void put(struct audit_lister *l, const struct ledger_entry *e, const stru
     free(note);
 }
 
-/* Whether it may concern this device, or this certificate: what they are called stands in the
+/* Whether it may concern this device, unit or certificate: what they are called stands in the
  * message as it is. */
 static int may_concern(const struct audit_filter *f, const struct ledger_entry *e,
-                       const struct state *s)
+                       const struct state *s, int plainly)
 {
     if (f->device && !memmem(e->data.p, e->data.n, f->device, strlen(f->device)))
+        return 0;
+    if (!plainly && !memmem(e->data.p, e->data.n, f->unit, strlen(f->unit)))
         return 0;
     return !f->serial.n || (s->der.n && memmem(s->der.d, s->der.n, f->serial.p, f->serial.n));
 }
@@ -116,20 +126,34 @@ static int has_serial(const struct layers *m, struct span serial)
     return 0;
 }
 
+static int has_signer(const struct layers *m, const char *id)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (!strcmp(m->layer[i].signer->id, id))
+            return 1;
+    return 0;
+}
+
+/* By an attach, or this unit itself: then the message need not be opened. */
+static int plainly_through(const struct audit_lister *l, const struct ledger_entry *e)
+{
+    const char *id = l->f->unit;
+    return !id || !strcmp(id, l->u->id) || (e->unit && !strcmp(id, e->unit));
+}
+
 static int concerns(struct audit_lister *l, const struct ledger_entry *e, const struct state *s)
 {
-    struct ledger_entry down = {
-        .kind = LEDGER_DOWN, .time = s->answer_time, .data = buf_span(&s->der)};
     const struct audit_filter *f = l->f;
+    struct ledger_entry down = answer_of(s);
     struct layers m;
-    char why[CMS_WHY];
-    int ok = may_concern(f, e, s);
-    if (ok && f->device) {
-        ok = audit_open(l->u, e, &m, why) && has_device(&m, f->device);
+    int plainly = plainly_through(l, e), ok = may_concern(f, e, s, plainly);
+    if (ok && (f->device || !plainly)) {
+        ok = opened(l, e, &m) && (!f->device || has_device(&m, f->device)) &&
+             (plainly || has_signer(&m, f->unit));
         layers_close(&m);
     }
     if (ok && f->serial.n) {
-        ok = audit_open(l->u, &down, &m, why) && has_serial(&m, f->serial);
+        ok = opened(l, &down, &m) && has_serial(&m, f->serial);
         layers_close(&m);
     }
     return ok;
@@ -156,10 +180,9 @@ enum status audit_list_messages(struct audit_lister *l)
     struct ledger_filter lf = {.kinds = AUDIT_BIT(LEDGER_UP),
                                .lot = l->f->lot,
                                .owner = l->f->owner,
-                               .unit = l->f->unit,
                                .since = l->f->since,
                                .until = l->f->until,
-                               .no_data = !l->f->device};
+                               .no_data = !l->f->device && !l->f->unit};
     struct audit_batch b = {0};
     enum status st;
     while ((st = audit_pull(l->u->ledger, &lf, &b)) == ST_OK && b.n)

@@ -46,6 +46,7 @@ struct audit_lister {
     struct unit *u;
     const struct audit_filter *f;
     struct audit_out out;
+    struct ledger_through *through; /* ca-sign, with a unit to look for */
     int64_t problems;
 };
 /* Prints the line if it is asked for. */

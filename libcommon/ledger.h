@@ -144,6 +144,14 @@ struct ledger_filter {
 };
 enum status ledger_scan(struct ledger *l, const struct ledger_filter *f, ledger_each *each, void *arg);
 
+/* ca-sign: what came through a unit. attach is named by the entries themselves, verify-unit and ra-approve by the
+ * LEDGER_REQUEST of the transaction. `unit` is borrowed; ledger_through_free in every case. */
+struct ledger_through;
+enum status ledger_through(struct ledger *l, const char *unit, struct ledger_through **out);
+/* Whether it did, for an entry of LEDGER_ISSUED or LEDGER_LEAF. */
+int ledger_came_through(const struct ledger_through *t, const struct ledger_entry *e);
+void ledger_through_free(struct ledger_through *t);
+
 /* An entry that outlives the call that gave it: to's spans and strings stand in the block returned, which the caller
  * frees. */
 void *ledger_copy(const struct ledger_entry *from, struct ledger_entry *to);

@@ -10,68 +10,16 @@
 #include "diag.h"
 
 #define SAY_MOST 20
-#define TID 16
-
-struct transaction {
-    unsigned char tid[TID];
-    char unit[72]; /* attach's id: transactionIds are its own */
-};
 
 struct walk {
     struct revoke_job *j;
-    struct buf by_unit; /* REVOKE_UNIT: struct transaction that went through it */
-    struct buf revoked; /* struct crl_entry */
+    struct ledger_through *through; /* REVOKE_UNIT */
+    struct buf revoked;             /* struct crl_entry */
     struct buf serial;
     int own;                               /* the CA's own certificate is among them */
     const struct revoke_wanted *ambiguous; /* of several owners */
     int bad;                               /* an entry is malformed */
 };
-
-static int by_transaction(const void *a, const void *b)
-{
-    const struct transaction *x = a, *y = b;
-    int c = memcmp(x->tid, y->tid, TID);
-    return c ? c : strcmp(x->unit, y->unit);
-}
-
-static size_t transactions(const struct walk *w)
-{
-    return w->by_unit.n / sizeof(struct transaction);
-}
-
-static int transaction_of(const struct ledger_entry *e, struct transaction *t)
-{
-    *t = (struct transaction){.tid = {0}};
-    if (e->tid.n != TID || !e->unit || strlen(e->unit) >= sizeof t->unit)
-        return 0;
-    memcpy(t->tid, e->tid.p, TID);
-    strcpy(t->unit, e->unit);
-    return 1;
-}
-
-/* The note names verify-unit and ra-approve. */
-static int each_request(const struct ledger_entry *e, void *arg)
-{
-    struct walk *w = arg;
-    const char *id = w->j->want[0].text, *tab = e->note ? strchr(e->note, '\t') : NULL;
-    struct transaction t;
-    if (tab && transaction_of(e, &t) &&
-        (!strcmp(tab + 1, id) ||
-         (strlen(id) == (size_t)(tab - e->note) && !strncmp(e->note, id, strlen(id)))))
-        buf_put(&w->by_unit, &t, sizeof t);
-    return 1;
-}
-
-static int through_unit(const struct walk *w, const struct ledger_entry *e)
-{
-    struct transaction t;
-    if (!e->unit)
-        return 0;
-    if (!strcmp(e->unit, w->j->want[0].text))
-        return 1;
-    return w->by_unit.n && transaction_of(e, &t) &&
-           bsearch(&t, w->by_unit.d, transactions(w), sizeof t, by_transaction);
-}
 
 static int by_text(const void *text, const void *wanted)
 {
@@ -83,7 +31,7 @@ static struct revoke_wanted *find(struct walk *w, const struct ledger_entry *e)
     struct revoke_job *j = w->j;
     const char *text = j->by == REVOKE_DEVICE ? e->device : e->lot;
     if (j->by == REVOKE_UNIT)
-        return through_unit(w, e) ? j->want : NULL;
+        return ledger_came_through(w->through, e) ? j->want : NULL;
     if (j->by == REVOKE_SERIAL) {
         buf_reset(&w->serial);
         x509_serial_text(e->serial, &w->serial);
@@ -184,17 +132,13 @@ static enum status read_ledger(struct walk *w)
     struct ledger *l = j->u->ledger;
     struct ledger_filter issued = {.kinds = 1u << LEDGER_ISSUED, .no_data = 1};
     struct ledger_filter revoked = {.kinds = 1u << LEDGER_REVOKED, .no_data = 1};
-    struct ledger_filter request = {.kinds = 1u << LEDGER_REQUEST, .no_data = 1};
     enum status st = ST_OK;
     issued.device = r->device;
     issued.lot = r->lot;
     issued.profile = r->profile;
     issued.since = r->since;
-    if (j->by == REVOKE_UNIT) {
-        st = ledger_scan(l, &request, each_request, w);
-        if (w->by_unit.n)
-            qsort(w->by_unit.d, transactions(w), sizeof(struct transaction), by_transaction);
-    }
+    if (j->by == REVOKE_UNIT)
+        st = ledger_through(l, j->want[0].text, &w->through);
     if (st == ST_OK)
         st = ledger_scan(l, &issued, each_issued, w);
     if (w->bad)
@@ -247,7 +191,7 @@ enum status revoke_select(struct revoke_job *j)
         st = judge(&w);
     if (st == ST_OK)
         mark_revoked(&w);
-    buf_free(&w.by_unit);
+    ledger_through_free(w.through);
     buf_free(&w.revoked);
     buf_free(&w.serial);
     return st;

@@ -107,6 +107,31 @@ for r in csv.DictReader(sys.stdin): print(r["device"] or r["requests"], r["statu
     [ "$(audit ca-sign --list --csv --since 2020-01-01 --until 2099-01-01 | wc -l)" -eq 9 ]
 }
 
+@test "--unit finds what came through an attach, a verify-unit or an ra-approve, refused or not" {
+    local all='T1 issued T2 issued T3 issued X1 refused F,1 issued F2 issued W1 issued W2 issued' id unit
+    for id in attach-1 verify-unit-1 ra-approve-1; do
+        [ "$(audit ca-sign --list --csv --unit $id | devices)" = "$all" ]
+        [ "$(audit ra-approve --list --csv --unit $id | devices)" = '4 answered 2 answered 2 answered' ]
+    done
+    [ "$(audit ca-sign --list --csv --unit verify-unit-1 --status refused | devices)" = 'X1 refused' ]
+    [ "$(audit ra-approve --list --csv --unit verify-unit-1 --device W2 | devices)" = '2 answered' ]
+    for id in attach-1 verify-unit-1; do
+        [ "$(audit verify-unit --list --csv --unit $id | devices)" = '4 answered 2 answered 2 answered' ]
+    done
+    # the issuer of all of them, and ids of which one is only part of another
+    for unit in ca-sign ra-approve verify-unit attach; do
+        for id in Root verify-unit verify-unit-11 attach ra-approve-2; do
+            run -0 --separate-stderr audit $unit --list --json --unit "$id"
+            [ -z "$output" ]
+            [ -z "$stderr" ]
+        done
+    done
+    ledger ca-sign "drop trigger entry_update; update entry set note = 'verify-unit-2' || char(9) || 'ra-approve-1'
+        where kind = 13 and lot = 'listed'"
+    [ "$(audit ca-sign --list --csv --unit verify-unit-2 | devices)" = 'T1 issued T2 issued T3 issued X1 refused' ]
+    [ "$(audit ca-sign --list --csv --unit verify-unit-1 --lot listed | devices)" = '' ]
+}
+
 @test "JSON lines and CSV say the same, whatever a device is called" {
     local unit
     for unit in attach verify-unit ra-approve ca-sign; do
