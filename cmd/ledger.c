@@ -105,6 +105,8 @@ static enum status run(struct mode *o)
     enum status st = open_unit(o, &u);
     if (st == ST_OK)
         st = work(o, u, form);
+    if (u && !ledger_unchanged(u->ledger))
+        st = ST_TEMP;
     unit_close(u);
     return st;
 }

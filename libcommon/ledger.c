@@ -47,6 +47,11 @@ enum status ledger_open_reader(const char *path, struct ledger **out)
     return start(l, path, out);
 }
 
+int ledger_unchanged(const struct ledger *l)
+{
+    return !l->store->unchanged || l->store->unchanged(l);
+}
+
 const char *ledger_unit(const struct ledger *l)
 {
     return l->unit;

@@ -76,8 +76,11 @@ struct ledger;
 int ledger_is_database(const char *path);
 /* Opens or makes it. unit: the id of the unit whose ledger it is, written in at first, compared later. */
 enum status ledger_open(const char *path, const char *unit, struct ledger **out);
-/* For reading alone, whosever it is: never made, never written to. */
+/* For reading alone, whosever it is: never made, never written to. A file that may not be written is read as it lies
+ * there if no -wal is beside it and no process has it open, else ST_USAGE. */
 enum status ledger_open_reader(const char *path, struct ledger **out);
+/* At the end of reading: 0 after a warning if such a file was changed meanwhile, so that nothing holds that was read. */
+int ledger_unchanged(const struct ledger *l);
 /* The unit that is written in. Borrowed. */
 const char *ledger_unit(const struct ledger *l);
 void ledger_close(struct ledger *l);

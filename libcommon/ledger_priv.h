@@ -119,6 +119,7 @@ struct ledger_store {
     void (*thaw)(struct ledger *l);
     /* How much is wrong with the tables themselves, a warning for each. */
     int64_t (*tables_wrong)(struct ledger *l);
+    int (*unchanged)(const struct ledger *l); /* NULL: it sees to that itself */
     /* Adds the marks under which the index must have e; whether it has just those, 0 after a
      * warning. */
     void (*sum_marks)(struct ledger *l, struct ledger_sums *s, const struct ledger_entry *e);

@@ -211,6 +211,14 @@ out:
     return st;
 }
 
+/* Whether SQLite wants to write beside the file, or into it, and may not. */
+static int wants_to_write(sqlite3 *db)
+{
+    if (pragma(db, "PRAGMA application_id") >= 0)
+        return 0;
+    return sqlite3_errcode(db) == SQLITE_READONLY || sqlite3_errcode(db) == SQLITE_CANTOPEN;
+}
+
 static enum status connect_file(struct ledger *l)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -229,8 +237,11 @@ static enum status connect_file(struct ledger *l)
         return ST_TEMP;
     }
     sqlite3_busy_handler(l->lite->db, wait_turn, NULL);
+    enum status st = l->reader && wants_to_write(l->lite->db) ? ledger_sqlite_copy(l) : ST_OK;
+    if (st != ST_OK)
+        return st;
     sqlite3_db_config(l->lite->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    enum status st = check_format(l);
+    st = check_format(l);
     if (st == ST_OK && sqlite3_exec(l->lite->db, setup, NULL, NULL, NULL) != SQLITE_OK)
         st = ledger_sqlite_failed(l, l->lite->db);
     if (st == ST_OK && !l->reader && l->format < LEDGER_FORMAT)

@@ -3,6 +3,7 @@
 #define LEDGER_SQLITE_PRIV_H
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "ledger_priv.h"
 
@@ -13,9 +14,15 @@ struct ledger_lite {
     struct ledger_fresh *fresh; /* of ledger_sqlite_seen.c; NULL until the first look-up */
     struct buf prefix;          /* what prefix_hash is of: names in a row begin alike */
     unsigned char prefix_hash[LEDGER_HASH];
+    int fixed;         /* opened as a file that nobody changes, */
+    struct stat about; /* which is to stay like this */
 };
 
 enum status ledger_sqlite_open(struct ledger *l);
+/* For a reader, after SQLite could not read it for want of the right to write: opens the file anew
+ * if nobody can be changing it, else ST_USAGE after a warning. */
+enum status ledger_sqlite_copy(struct ledger *l);
+int ledger_sqlite_unchanged(const struct ledger *l);
 /* Makes the tables, indexes and triggers of a format. */
 int ledger_sqlite_tables(sqlite3 *db, int64_t format);
 /* How much is wrong with them, a warning for each. */

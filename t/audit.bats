@@ -539,3 +539,115 @@ uncovered() {
     found verify-unit "cut:1: truncated*" --heads cut
     found verify-unit "*root.pem:*: not *" --heads "$PKI/root.pem"
 }
+
+# --- what the reader may not write ---
+
+# copied: ca-sign's ledger as COPY, in a folder of its own; configuration "copy"
+copied() {
+    COPY=$PWD/copy/'a ?#%31.db'
+    mkdir -p copy
+    cp "$LINE/var/ca-sign.db" "$COPY"
+    sed "s|^ledger: .*|ledger: '$COPY'|" "$LINE/etc/ca-sign.yaml" >"$LINE/etc/copy.yaml"
+    chmod 444 "$COPY"
+    chmod 555 copy
+}
+teardown() { [ ! -e copy ] || chmod 755 copy; }
+# reads OPTION...: as somebody who may not write there
+reads() { plainly ledger -c "$LINE/etc/copy.yaml" "$@"; }
+# needs WHY: no option is of use, and a sentence says what is
+needs() {
+    local option
+    for option in --list --verify --head '--show T3'; do
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr reads $option
+        [ -z "$output" ]
+        [ "${stderr_lines[0]}" = "ledger: $COPY: cannot be read by somebody who may not write to its folder: $1" ]
+        [ "${stderr_lines[1]}" = "ledger: hint: let its owner make a copy: sqlite3 FILE '.backup COPY', certline-unit(5)" ]
+        [ "${#stderr_lines[@]}" -eq 2 ]
+    done
+}
+
+@test "a copy that its reader may not write is read as it lies there, and says so with -v; --export refuses: 4" {
+    local option
+    copied
+    for option in '--list --csv' --head '--show T3'; do
+        # shellcheck disable=SC2086
+        audit ca-sign $option >writable
+        # shellcheck disable=SC2086
+        run -0 --separate-stderr reads $option
+        [ "$output" = "$(<writable)" ]
+        [ -z "$stderr" ]
+    done
+    run -0 --separate-stderr reads --verify --heads "$LINE/var/ca-sign.heads"
+    [[ -z $stderr && $output == *"problems: 0" ]]
+    run -0 --separate-stderr reads -v --head
+    [[ $stderr == *"ledger: $COPY: may not be written, so it is read as a copy that nobody changes"* ]]
+    run -4 --separate-stderr reads --export strict
+    [ -z "$output" ]
+    [ "$stderr" = "ledger: $COPY: not writable" ]
+    [ "$(ls copy)" = "${COPY##*/}" ]
+    # whoever may write there reads as ever
+    chmod 755 copy && chmod 644 "$COPY"
+    run -0 --separate-stderr reads -v --head
+    [[ $stderr != *"that nobody changes"* ]]
+}
+
+@test "on a file system that is read-only a ledger can be read, also by root" {
+    copied
+    chmod 755 copy && chmod 644 "$COPY"
+    local who=()
+    [ "$(id -u)" -eq 0 ] || who=(--map-root-user)
+    # shellcheck disable=SC2016
+    run -0 --separate-stderr unshare --mount "${who[@]}" bash -c 'mount --bind copy copy && mount -o remount,ro,bind copy &&
+        exec ledger -v -c "$0" --verify' "$LINE/etc/copy.yaml"
+    [[ $output == *"problems: 0" && $stderr == *"that nobody changes"* ]]
+}
+
+@test "a ledger that somebody may change is not read without a lock: 2, and what is needed" {
+    copied
+    chmod 755 copy
+    : >"$COPY-wal"
+    chmod 555 copy
+    needs 'what was committed last stands in its -wal'
+    ln -s "$COPY" .
+    sed -i "s|^ledger: .*|ledger: '$PWD/${COPY##*/}'|" "$LINE/etc/copy.yaml" # beside the link there is no -wal
+    COPY=$PWD/${COPY##*/} needs 'what was committed last stands in its -wal'
+    rm -rf copy
+    copied
+    chmod 644 "$COPY"
+    needs 'the file itself may be written'
+}
+
+@test "a ledger that another process has open is not read without a lock, whatever it is called here" {
+    local pid
+    copied
+    mkfifo in
+    chmod 755 copy
+    rm "$COPY"
+    ln "$LINE/var/ca-sign.db" "$COPY"
+    command sqlite3 "$LINE/var/ca-sign.db" <in >out &
+    pid=$!
+    exec 7>in
+    echo "select 'open' from entry limit 1;" >&7
+    await holds open out
+    chmod 444 "$COPY"
+    chmod 555 copy
+    needs 'another process has it open'
+    exec 7>&-
+    ended 0 $pid
+    run -0 --separate-stderr reads --verify
+}
+
+@test "a copy that is changed while it is read: 4" {
+    local pid
+    copied
+    mkfifo heads
+    plainly ledger -c "$LINE/etc/copy.yaml" --verify --heads heads >out 2>err &
+    pid=$!
+    exec 7>heads # it has read all entries once it opens this
+    touch -d '2 days ago' "$COPY"
+    cat "$LINE/var/ca-sign.heads" >&7
+    exec 7>&-
+    ended 4 $pid
+    [ "$(<err)" = "ledger: $COPY: was changed while it was read" ]
+}

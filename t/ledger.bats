@@ -29,15 +29,6 @@ tampered() {
     sqlite3 l.db 'DROP TRIGGER entry_update; DROP TRIGGER entry_delete; DROP TRIGGER writer_delete' "$1"
 }
 
-# plainly CMD: without the power of root to pass by file modes
-plainly() {
-    if [ "$(id -u)" = 0 ]; then
-        setpriv --bounding-set=-dac_override,-dac_read_search \
-            --inh-caps=-dac_override,-dac_read_search "$@"
-    else
-        "$@"
-    fi
-}
 
 @test "a new ledger is one file that only its owner can read" {
     umask 0
