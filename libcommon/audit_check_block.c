@@ -37,6 +37,36 @@ static char *units(const struct layers *m)
     return (char *)b.d;
 }
 
+/* A profile may add to what verify-unit prescribed, or drop: no fault, but to be seen. */
+static char *renamed(const struct layers_item *it, const struct x509_cert *cert)
+{
+    struct span said = {NULL, 0};
+    if (it->mod[1] && it->mod[1]->subject.n)
+        said = it->mod[1]->subject;
+    else if (it->crm)
+        said = it->crm->subject;
+    if (said.n <= 2 || buf_same(said, cert->subject))
+        return NULL;
+    char *is = x509_name_text(cert->subject), *was = x509_name_text(said), *text = NULL;
+    if (!is || !was || strcmp(is, was)) /* else the same, written otherwise */
+        text = alloc_printf("issued: subject \"%s\", verify-unit prescribed \"%s\"", is ? is : "?",
+                            was ? was : "?");
+    free(is);
+    free(was);
+    return text;
+}
+
+static char *note(const struct cmc_verdict *v, char *more)
+{
+    struct buf b = {0};
+    if (v && v->text.n)
+        buf_put(&b, v->text.p, v->text.n);
+    if (more)
+        buf_printf(&b, "%s%s", b.n ? "; " : "", more);
+    free(more);
+    return (char *)b.d;
+}
+
 static void line(struct audit_file *c, size_t i, const struct told *t)
 {
     const struct cmc_item *it = &c->up.request->items[i];
@@ -46,7 +76,7 @@ static void line(struct audit_file *c, size_t i, const struct told *t)
     int good =
         v && v->status == CMC_SUCCESS && x509_cert_view(audit_certificate(t->down, it->id), &cert);
     char *device = alloc_copy(it->device.p, it->device.n);
-    char *note = v && v->text.n ? alloc_copy(v->text.p, v->text.n) : NULL;
+    char *said = note(v, good ? renamed(&c->up.items[i], &cert) : NULL);
     struct audit_row r = {.time = t->time,
                           .status = !t->down  ? "open"
                                     : pending ? "pending"
@@ -59,12 +89,12 @@ static void line(struct audit_file *c, size_t i, const struct told *t)
                           .unit = t->units,
                           .serial = good ? cert.serial : (struct span){NULL, 0},
                           .tid = {c->up.tid, CMC_TID},
-                          .note = note};
+                          .note = said};
     int64_t *to = !t->down ? &c->open : pending ? &c->pending : good ? &c->issued : &c->refused;
     ++*to;
     audit_put(&c->out, &r);
     free(device);
-    free(note);
+    free(said);
 }
 
 static void lines(struct audit_file *c, const struct layers *down)

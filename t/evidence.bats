@@ -387,6 +387,35 @@ print(list(csv.DictReader(open("list.csv")))[0]["device"], json.loads(open("list
     rm -rf "$PKI/ca.root"
 }
 
+@test "a certificate for another subject than verify-unit prescribed is good, and the row says both names" {
+    people_restore granted
+    people_lots listed='devices: devices.csv, pop: witness'
+    printf '%s\n' profiles: "  - {preset: tls-client, subject: 'serialNumber={device},O=\"Other\\, Ltd\"'}" >"$LINE/etc/other.yaml"
+    { cat "$LINE/etc/ca-sign.yaml" && echo 'profiles: other.yaml'; } >"$LINE/etc/ca-other.yaml"
+    { line_request N1 && line_request T5 && line_request K1 . --public-key; } | CA_YAML=ca-other line listed >out.pem
+    audit ca-sign --export listed >e.pem
+    run -0 --separate-stderr check e.pem
+    [ -z "$stderr" ]
+    [ "$(grep -c 'verify-unit prescribed' <<<"$output")" -eq 2 ] # what T5 is called is its own
+    check e.pem --csv >e.csv
+    check e.pem --json >e.json
+    python3 - <<'END'
+import csv, json
+notes = {r["device"]: r["note"] for r in csv.DictReader(open("e.csv"))}
+assert notes == {o["device"]: o.get("note", "") for o in map(json.loads, open("e.json"))}
+said = 'issued: subject "serialNumber=%s,O=Other\\, Ltd", verify-unit prescribed "serialNumber=%s'
+assert notes["N1"].endswith("; " + said % ("N1", "N1") + ',CN=as the list says"'), notes
+assert notes["K1"] == said % ("K1", "K1") + '"', notes
+END
+    # as it was prescribed: nothing to say
+    line_request N1 >n1.pem
+    people_restore granted
+    line listed <n1.pem >out.pem
+    audit ca-sign --export listed >e.pem
+    run -0 --separate-stderr check e.pem
+    [[ $output == *" N1 "* && $output != *"verify-unit prescribed"* ]]
+}
+
 @test "the head in evidence stands in the ledger that it is from" {
     blocks "$FILES/listed.evidence" $(($(count "$FILES/listed.evidence") - 1)) >head.pem
     run -0 audit ca-sign --verify --heads head.pem
