@@ -728,6 +728,25 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
     [[ $output == "tls: $now is in use, "* ]]
 }
 
+@test "a certificate of an hour never ends in use, whatever the way, at the pace that cron and the timer have" {
+    grep -q '^2-59/5 ' "$TOP/scripts/certline.cron"
+    grep -qx 'OnCalendar=\*:00/5' "$TOP/scripts/certline-renew.timer"
+    export CERTLINE_CLOCK=1800000000 LIFE=3600
+    local when runs end
+    for when in '{fraction: 2/3}' '{before: 30d}' '{before: 10m}' '{every: 1h}' '{monthly: 1}' '{fraction: 2/3, jitter: 12h}'; do
+        rm -rf store
+        renew_store "$when"
+        renew_first tls 3600
+        for ((runs = 0; runs < 30; runs++)); do
+            end=$(date -d "$(openssl x509 -in store/purpose/tls/cert.pem -noout -enddate | cut -d= -f2)" +%s)
+            [ "$CERTLINE_CLOCK" -lt "$end" ] || { echo "$when: $CERTLINE_CLOCK $end" && false; }
+            run -0 renew
+            CERTLINE_CLOCK=$((CERTLINE_CLOCK + 300))
+        done
+        [ "$(ls store/cert | wc -l)" -ge 3 ]
+    done
+}
+
 @test "every lifetime works, from an hour to fifty years, and one that never ends" {
     export CERTLINE_CLOCK=$((1800000000 + RANDOM))
     for life in 3600 86400 604800 7776000 31536000 315360000 1576800000 never; do
