@@ -108,6 +108,21 @@ static enum status write_page(const struct mode *m, const struct inventory *v)
     return v->n_due || v->n_expired || v->n_bad ? ST_REFUSED : ST_OK;
 }
 
+/* A purpose that nothing is renewed for, since there is nothing yet or any more. */
+static int purposes_lack(const struct inventory *v)
+{
+    int n = 0;
+    for (size_t i = 0; i < v->plan->n; i++) {
+        const struct plan_purpose *p = &v->plan->purposes[i];
+        const struct store_purpose *link = store_find_purpose(&v->scan, p->name);
+        if (p->renew.kind == SCHEDULE_NEVER || (link && link->cert >= 0))
+            continue;
+        diag_warn("%s: has no certificate", p->name);
+        n++;
+    }
+    return n;
+}
+
 static enum status run(const struct mode *m)
 {
     struct plan *plan = NULL;
@@ -125,7 +140,8 @@ static enum status run(const struct mode *m)
              : m->name ? show_one(m, &v)
                        : (show_all(m, &v) ? ST_REFUSED : ST_OK);
         /* What could not be read was said; somebody must look. */
-        if (st == ST_OK && (v.scan.bad || v.clock))
+        int lack = m->name ? 0 : purposes_lack(&v);
+        if (st == ST_OK && (v.scan.bad || v.clock || lack))
             st = ST_REFUSED;
     }
     inventory_close(&v);

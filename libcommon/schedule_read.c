@@ -89,9 +89,10 @@ static int read_at(struct cfg *c, const struct cfg_node *n, const struct way *w,
                    struct schedule *out)
 {
     struct tm tm = {.tm_isdst = -1};
-    if (clock_parse(w->at, &out->at))
+    size_t length = strlen(w->at);
+    if (length && w->at[length - 1] == 'Z' && clock_parse(w->at, &out->at))
         return 1;
-    const char *end = strptime(w->at, "%Y-%m-%dT%H:%M:%S", &tm);
+    const char *end = strptime(w->at, length == 10 ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%S", &tm);
     if (!end || *end)
         return cfg_bad(c, cfg_get(n, "at"), "not a time such as \"2027-01-31T02:30:00\"");
     struct tm back = tm;
@@ -109,6 +110,15 @@ static int read_fraction(struct cfg *c, const struct cfg_node *n, const char *te
     return (two_numbers(text, '/', 0, &out->part, &out->parts) && out->part > 0 &&
             out->part < out->parts && out->parts <= PARTS_MOST) ||
            cfg_bad(c, cfg_get(n, "fraction"), "not a part of the lifetime such as \"2/3\"");
+}
+
+/* Elsewhere a bare number is seconds; who writes one here means days. */
+static int has_unit(struct cfg *c, const struct cfg_node *n, const char *name)
+{
+    const struct cfg_node *at = cfg_get(n, name);
+    const char *text = at ? cfg_text(at) : NULL;
+    return !text || text[strspn(text, "0123456789")] ||
+           cfg_bad(c, at, "\"%s\" needs a unit: %sd, %sh", name, text, text);
 }
 
 /* Exactly one way. */
@@ -135,7 +145,8 @@ int schedule_read(struct cfg *c, const struct cfg_node *n, struct schedule *out)
     *out = (struct schedule){.kind = SCHEDULE_NEVER};
     if (cfg_text(n))
         return !strcmp(cfg_text(n), "never") || cfg_bad(c, n, "a mapping, or the word never");
-    if (!cfg_read(c, n, fields, &w) || !read_kind(c, n, out) || !read_time(c, n, &w, out))
+    if (!cfg_read(c, n, fields, &w) || !has_unit(c, n, "before") || !has_unit(c, n, "every") ||
+        !has_unit(c, n, "jitter") || !read_kind(c, n, out) || !read_time(c, n, &w, out))
         return 0;
     out->jitter = w.jitter;
     out->day = (int)w.monthly;

@@ -19,7 +19,6 @@ setup() {
     . "$BATS_TEST_DIRNAME/device.bash"
     device_copy .
     device_yaml 'limit: 20' 'purposes:' '- {name: tls, renew: {before: 30d}, enroll: "true"}' \
-        '- {name: ipsec, renew: {before: 30d}, enroll: "true", restart: needed}' \
         'deletion: {when: limit, rules: [superseded, expired], keep: [idevid]}'
 }
 
@@ -32,8 +31,12 @@ list() {
     return "$rc"
 }
 in_use() { device_import tls --purpose tls --purpose web >/dev/null 2>&1; }
+ipsec() { # a purpose, and what it has
+    sed -i 's/^purposes:/&\n- {name: ipsec, renew: {before: 30d}, enroll: "true", restart: needed}/' store.yaml
+    device_import soon --purpose ipsec
+}
 all() { # of each state one
-    in_use && device_import soon --purpose ipsec && device_import old && device_import free
+    in_use && ipsec && device_import old && device_import free
 }
 
 @test "a table: name, purposes, issuer, end, days left, state" {
@@ -47,16 +50,34 @@ tls   tls,web  CN=Root  2027-03-01 00:00Z      273  in use" ]
     [ -z "$stderr" ]
 }
 
-@test "an empty store: nothing is shown, 0" {
+@test "an empty store of which nothing is wanted: nothing is shown, 0" {
     in_use && rm -r store/cert/tls store/purpose/*
+    sed -i '/^purposes:/d; /name: tls/d' store.yaml
     run -0 --separate-stderr list
     [ -z "$output$stderr" ]
+}
+
+@test "a purpose that has no certificate, or whose link leads nowhere, is named, with 1" {
+    mkdir -p store/cert store/purpose store/pending store/state
+    run -1 --separate-stderr list
+    [ -z "$output" ]
+    [ "$stderr" = "cert-list: tls: has no certificate" ]
+    run -1 list --json
+    in_use
+    run -0 list
+    rm store/purpose/tls
+    run -1 --separate-stderr list
+    [ "$stderr" = "cert-list: tls: has no certificate" ]
+    # nothing is wanted where nothing is renewed
+    sed -i 's/renew: {before: 30d}/renew: never/' store.yaml
+    run -0 --separate-stderr list
+    [ -z "$stderr" ]
 }
 
 @test "0 when nothing is due or expired, 1 when something is" {
     in_use && device_import free
     run -0 list
-    device_import soon --purpose ipsec
+    ipsec
     run -1 list
 }
 
@@ -231,7 +252,7 @@ on_terminal() { # COLUMNS [NAME=VALUE]
     local long
     long=$(printf 'Ä%.0s' {1..60})
     pki_ca wide "/CN=$long" wide && pki_issue leaf /CN=leaf wide
-    device_import leaf
+    device_import leaf --purpose tls
     run -0 on_terminal 80 NO_COLOR=1
     [ "${#lines[@]}" -eq 2 ]
     [[ ${lines[1]} == *"CN=ÄÄ"*"Ä...  2040"* ]]
@@ -282,8 +303,8 @@ old width:100%
 soon width:88%
 tls width:35%
 free width:0%
-tls
-ipsec" ]
+ipsec
+tls" ]
     grep -q '30d before the end' page.html
     grep -q 'superseded, expired' page.html
     grep -q 'name="viewport"' page.html
@@ -324,8 +345,9 @@ ipsec" ]
 @test "the example is read" {
     in_use
     sed 's,^store:.*,store: store,; s,^trust:.*,trust: root.pem,' "$BATS_TEST_DIRNAME/../examples/store.yaml" >store.yaml
-    run -0 list
+    run -1 --separate-stderr list
     [ "${#lines[@]}" -eq 2 ]
+    [ "$stderr" = "cert-list: ieee802.1x: has no certificate" ]
     run -0 cert-prune -c store.yaml --dry-run
 }
 
@@ -359,7 +381,7 @@ for i in range(1, 10000):
     awk '$3 >= 10240 || $4 { exit 1 }' cost
     bench-run cost html cert-list -c store.yaml --html page.html
     tail -n 1 cost
-    [ "$(grep -c '<article>' page.html)" -eq 10002 ]
+    [ "$(grep -c '<article>' page.html)" -eq 10001 ]
     tail -n 1 cost | awk '$3 >= 10240 || $4 { exit 1 }'
     strace -o trace -e trace=read,openat,openat2 cert-list -c store.yaml --due 2>/dev/null
     [ "$(grep -c 'c[0-9]*/cert.pem"' trace)" -eq 9999 ]

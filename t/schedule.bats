@@ -49,6 +49,19 @@ bad() {
     due '{at: "2027-05-06T07:08:09Z", zone: local}' $LONG 2026-01-01 2027-05-06T07:08:09Z
 }
 
+@test "a date alone is midnight of the zone" {
+    export TZ=Europe/Berlin
+    due '{at: 2027-05-06, zone: local}' $LONG 2026-01-01 2027-05-05T22:00:00Z
+    due '{at: 2027-05-06}' $LONG 2026-01-01 2027-05-06T00:00:00Z
+    bad '{at: 2027-02-30, zone: local}' 1:13 'there is no such day'
+}
+
+@test "a number without a unit is refused, whoever may have meant days" {
+    bad '{before: 30}' 1:17 '"before" needs a unit: 30d, 30h'
+    bad '{every: 90}' 1:16 '"every" needs a unit: 90d, 90h'
+    bad '{before: 30d, jitter: 12}' 1:30 '"jitter" needs a unit: 12d, 12h'
+}
+
 @test "so long before the end of validity" {
     due '{before: 30d}' 2026-01-01 2027-01-01 2026-01-01 2026-12-02T00:00:00Z
     due '{before: 90m}' 2026-01-01 2026-01-02 2026-01-01 2026-01-01T22:30:00Z
@@ -210,7 +223,7 @@ bad() {
     bad '{yearly: "04-31"}' 1:17 "month 4 never has 31 days"
     bad '{at: "2027-02-30T00:00:00"}' 1:13 "there is no such day"
     bad '{at: "2027-02-29T00:00:00"}' 1:13 "there is no such day"
-    bad '{at: "2027-02-30"}' 1:13 'not a time such as "2027-01-31T02:30:00"'
+    bad '{at: "2027-02-30"}' 1:13 'there is no such day'
     bad '{at: "2027-02-30T00:00:00Z"}' 1:13 'not a time such as "2027-01-31T02:30:00"'
 }
 
