@@ -34,8 +34,9 @@ static enum status run(const struct opt_program *p, const struct mode *o)
     struct store *s = NULL;
     read_times(p, o, &r);
     enum status st = plan_load(o->config, &plan);
+    /* By cron none is made: a disk that is not there yet would seem to be an empty store. */
     if (st == ST_OK)
-        st = store_open(plan->store, 0, &s);
+        st = store_open(plan->store, o->force && !r.dry_run ? STORE_MAKE : STORE_USE, &s);
     if (st == ST_OK && o->bar)
         progress_start("cert-renew");
     if (st == ST_OK)

@@ -184,6 +184,23 @@ static enum status put_to_use(struct store *s, const char *purpose, const char *
     return store_state_write(s, purpose, &state);
 }
 
+/* What is under way for the purpose would take the place of what was just put there. */
+static enum status end_enrolment(struct store *s, const char *purpose)
+{
+    struct store_enrolment e;
+    int under_way = store_enrolment(s, purpose, &e);
+    store_enrolment_free(&e);
+    if (under_way > 0)
+        diag_warn("%s: the enrolment that was under way is given up", purpose);
+    return store_enrolment_end(s, purpose);
+}
+
+static void tell_unknown(const struct plan *p, const char *purpose)
+{
+    if (p->n && !plan_purpose(p, purpose))
+        diag_warn("%s: no purpose of the configuration: nothing renews it", purpose);
+}
+
 /* Beside its key, where the device keeps certificates in a token, too. Ahead of the folder: what is
  * there twice is put once. */
 static enum status put_in_token(const struct plan *p, const struct material *m)
@@ -229,8 +246,12 @@ static enum status store_it(const struct plan *p, struct store *s, const struct 
         st = put_in_token(p, m);
     if (st == ST_OK && !*name)
         st = store_add(s, &n, name);
-    for (size_t i = 0; st == ST_OK && i < o->n_purposes; i++)
+    for (size_t i = 0; st == ST_OK && i < o->n_purposes; i++) {
         st = put_to_use(s, o->purposes[i], name);
+        if (st == ST_OK)
+            st = end_enrolment(s, o->purposes[i]);
+        tell_unknown(p, o->purposes[i]);
+    }
     return st;
 }
 

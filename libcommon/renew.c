@@ -132,17 +132,45 @@ static int is_due(const struct renew *r, const struct renew_job *j, int pending,
     return 0;
 }
 
+/* What cannot be read is kept for somebody to look at, until somebody forces the purpose. */
+static int afresh(struct renew *r, const struct renew_job *j)
+{
+    if (renew_forced(r, j) && !r->o->dry_run)
+        return 1;
+    diag_hint("--force %s begins afresh without it", j->p->name);
+    renew_worst(r, ST_REFUSED);
+    return 0;
+}
+
+/* 0: nothing can be done for this purpose, which was said. */
+static int look_up(struct renew *r, struct renew_job *j, int *pending)
+{
+    if (!store_state_read(r->store, j->p->name, &j->state)) {
+        if (!afresh(r, j))
+            return 0;
+        j->state = (struct store_state){.set = 0};
+    }
+    if (!read_present(r, j) && !afresh(r, j))
+        return 0;
+    *pending = under_way(r, j);
+    if (*pending >= 0)
+        return 1;
+    if (!afresh(r, j))
+        return 0;
+    enum status st = store_lock(r->store, (int)r->plan->wait);
+    if (st == ST_OK)
+        st = store_enrolment_end(r->store, j->p->name);
+    store_unlock(r->store);
+    renew_worst(r, st);
+    *pending = 0;
+    return st == ST_OK;
+}
+
 static void plan_job(struct renew *r, struct renew_job *j)
 {
-    if (!store_state_read(r->store, j->p->name, &j->state) || !read_present(r, j)) {
-        renew_worst(r, ST_REFUSED);
+    int pending;
+    if (!look_up(r, j, &pending))
         return;
-    }
-    int pending = under_way(r, j);
-    if (pending < 0) {
-        renew_worst(r, ST_REFUSED);
-        return;
-    }
     if (renew_forced(r, j) && !j->p->enroll) {
         diag_warn("%s: it has no \"enroll\", so nothing can be asked for", j->p->name);
         renew_worst(r, ST_USAGE);

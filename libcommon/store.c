@@ -69,11 +69,14 @@ enum status store_open(const char *path, enum store_access access, struct store 
     for (int f = 0; f < STORE_FOLDERS; f++)
         if (!open_folder(s, (enum store_folder)f, access)) {
             int missing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+            int forbidden = errno == EACCES || errno == EPERM;
             store_failed(s, (enum store_folder)f, NULL, NULL);
             if (missing && access != STORE_MAKE)
-                diag_hint("cert-import makes a store");
+                diag_hint("cert-import makes a store, and so does cert-renew --force PURPOSE");
+            if (forbidden)
+                diag_hint("run it as the user whose store it is");
             store_close(s);
-            return missing ? ST_USAGE : ST_TEMP;
+            return missing || forbidden ? ST_USAGE : ST_TEMP;
         }
     *out = s;
     return ST_OK;

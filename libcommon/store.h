@@ -47,7 +47,7 @@ enum store_access {
     STORE_SHOW /* only to be scanned and read, also by who may not see enrolments under way: then no
                 * certificate is `pending` */
 };
-/* ST_USAGE: there is no store; ST_TEMP. */
+/* ST_USAGE: there is no store, or it may not be looked at; ST_TEMP. */
 enum status store_open(const char *path, enum store_access access, struct store **out);
 void store_close(struct store *s);
 const char *store_path(const struct store *s);

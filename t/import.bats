@@ -76,6 +76,24 @@ cert-import: hint: the chain begins with the issuer of the certificate and leads
     run -0 import --cert more.pem --chain sub.pem --key a.key --name whole
 }
 
+@test "what is imported for a purpose takes the place of the enrolment that was under way for it" {
+    openssl req -new -key b.key -subj /CN=x -out x.csr
+    import --cert a.pem --key a.key --name a
+    store-test store enrol tls x.csr b.key
+    [ -e store/pending/tls ]
+    run -0 --separate-stderr import --cert a.pem --chain sub.pem --key a.key --name a --purpose tls
+    [ "$stderr" = "cert-import: tls: the enrolment that was under way is given up" ]
+    [ -z "$(ls store/pending)" ]
+    [ "$(readlink store/purpose/tls)" = ../cert/a ]
+}
+
+@test "a purpose that the configuration does not know is taken, and named" {
+    device_yaml 'purposes:' '- {name: tls, renew: {before: 30d}, enroll: "true"}'
+    run -0 --separate-stderr import --cert a.pem --key a.key --name a --purpose tsl --purpose tls
+    [ "$stderr" = "cert-import: tsl: no purpose of the configuration: nothing renews it" ]
+    [ "$(readlink store/purpose/tsl)" = ../cert/a ]
+}
+
 @test "names of a day count on" {
     local i day=2026-12-31
     CERTLINE_CLOCK=$(date -ud "$day 23:59:59" +%s)

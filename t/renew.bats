@@ -728,6 +728,44 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
     [[ $output == "tls: $now is in use, "* ]]
 }
 
+@test "what cannot be read of an enrolment or a state is named at every run, until --force begins afresh" {
+    damaged() { # DAMAGE WHAT-IS-SAID STATUS
+        rm -rf store && BEGIN=-6480000 renew_first
+        renew_store '{before: 30d}' '    enroll: exit 4'
+        run -4 renew
+        eval "$1"
+        renew_store
+        for i in 1 2; do
+            run -1 --separate-stderr renew
+            [[ $stderr == *"cert-renew: "$2"
+cert-renew: hint: --force tls begins afresh without it" ]] || { echo "$stderr" && false; }
+        done
+        run "-$3" renew --force tls # what it found once more, it says once more
+        [[ ${lines[-1]} == "tls: "*" is in use, valid to "* ]]
+        whole
+        run -0 --separate-stderr renew
+        [ -z "$output$stderr" ]
+    }
+    damaged 'rm store/pending/tls/key.pem' 'store/pending/tls: its key is missing' 1
+    damaged 'rm store/pending/tls/request.pem' 'store/pending/tls: its request is missing' 1
+    damaged ': >store/pending/tls/request.pem' 'store/pending/tls/request.pem: *' 1
+    damaged 'echo rubbish >store/state/tls.yaml' 'store/state/tls.yaml:1:*' 0
+}
+
+@test "a device that has nothing yet gets its store and its first certificate when somebody says so, not by cron" {
+    renew_store '{before: 30d}' '    subject: CN=dev'
+    rm -r store
+    run -2 --separate-stderr renew
+    [ "$stderr" = "cert-renew: store: No such file or directory
+cert-renew: hint: cert-import makes a store, and so does cert-renew --force PURPOSE" ]
+    run -2 renew --force tls --dry-run
+    [ ! -e store ]
+    run -0 --separate-stderr renew --force tls
+    [[ $output == "tls: "*" is in use, valid to "* ]]
+    [ -z "$stderr" ]
+    whole
+}
+
 @test "a certificate of an hour never ends in use, whatever the way, at the pace that cron and the timer have" {
     grep -q '^2-59/5 ' "$TOP/scripts/certline.cron"
     grep -qx 'OnCalendar=\*:00/5' "$TOP/scripts/certline-renew.timer"

@@ -54,7 +54,7 @@ drwxr-xr-x state
     for p in cert-list cert-renew cert-prune; do
         run -2 --separate-stderr "$p" -c store.yaml
         [ "$stderr" = "$p: store: No such file or directory
-$p: hint: cert-import makes a store" ]
+$p: hint: cert-import makes a store, and so does cert-renew --force PURPOSE" ]
     done
 }
 
@@ -173,16 +173,18 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
     [ "$stderr" = "cert-list: store/cert/b/chain.pem: larger than 262144 octets" ]
 }
 
-@test "whoever may not read the store is told so, with 4" {
+@test "whoever may not read the store is told so, with 2" {
     two
     chmod 755 .
     mkdir -p bin && cp "$BUILD"/bin/cert-list bin && chmod -R a+rX bin && chmod a+r store.yaml root.pem
     chmod 700 store
-    run -4 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
-    [ "$stderr" = "cert-list: store: Permission denied" ]
+    run -2 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
+    [ "$stderr" = "cert-list: store: Permission denied
+cert-list: hint: run it as the user whose store it is" ]
     chmod 755 store && chmod 700 store/cert
-    run -4 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
-    [ "$stderr" = "cert-list: store/cert: Permission denied" ]
+    run -2 --separate-stderr as_nobody ./bin/cert-list -c store.yaml
+    [ "$stderr" = "cert-list: store/cert: Permission denied
+cert-list: hint: run it as the user whose store it is" ]
 }
 
 @test "a monitor without rights sees what the owner sees; it can neither change nor rehearse" {
@@ -197,8 +199,9 @@ store-test: store/purpose/other: does not point to a certificate of this store" 
     # At midnight there is a day less.
     [ "$output" = "$owner" ] || [ "$output" = "$(cert-list -c store.yaml --json)" ]
     [ "$(head -n 1 <<<"$output" | jq -r .keyIn)" = file ]
-    run -4 --separate-stderr as_nobody ./bin/cert-prune -c store.yaml --dry-run
-    [ "$stderr" = "cert-prune: store/pending: Permission denied" ]
+    run -2 --separate-stderr as_nobody ./bin/cert-prune -c store.yaml --dry-run
+    [ "$stderr" = "cert-prune: store/pending: Permission denied
+cert-prune: hint: run it as the user whose store it is" ]
 }
 
 @test "a store that others could change is changed by nobody" {
