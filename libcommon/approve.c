@@ -55,7 +55,8 @@ static void judge_all(struct approve_work *w, const char *refused)
     struct judge_fail all, f;
     struct judge_item it;
     w->passes = alloc_zero(m->request->n, 1);
-    w->ruled = judge_rules(w->a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, clock_now(), &w->rules, &all);
+    w->ruled = judge_rules(w->a->u, m, layers_signer(m, PATH_VERIFY_UNIT)->id, clock_now(),
+                           &w->rules, &all);
     for (size_t i = 0; i < m->request->n; i++) {
         if (m->items[i].verdict)
             continue;
@@ -255,7 +256,7 @@ static enum status decided(const struct approve *a, const struct layers *m,
                                    layers_signer(m, PATH_ATTACH)->id, each_decided, &der);
     *done = st == ST_OK && der.n &&
             layers_open(buf_span(&der), a->u->path, &rule, &before, why) == ST_OK &&
-            before.request && before.n > 1 &&
+            before.request && before.poll && before.n > 1 &&
             !memcmp(before.layer[1].digest, h->message, CMS_DIGEST);
     if (*done)
         put_again(m, h, &before, content);

@@ -78,8 +78,8 @@ int clock_duration(const char *s, int64_t *seconds)
     static const struct {
         char c;
         int64_t unit;
-    } units[] = {{'s', 1},          {'m', 60},         {'h', 3600},
-                 {'d', 86400},      {'w', 7 * 86400},  {'y', (int64_t)365 * 86400}};
+    } units[] = {{'s', 1},     {'m', 60},        {'h', 3600},
+                 {'d', 86400}, {'w', 7 * 86400}, {'y', (int64_t)365 * 86400}};
     const int64_t most = (int64_t)10000 * 366 * 86400;
     char *end;
     if (*s < '0' || *s > '9')

@@ -138,7 +138,8 @@ static enum status key_again(struct ledger *l, struct issue_search *s, int64_t n
                       "this key was reported as compromised on %s: the device needs a new key",
                       day);
     s->known = newest != NULL;
-    s->out->again = newest && newest->lot && now < newest->ends - profile_renew_before(s->r->profile);
+    s->out->again =
+        newest && newest->lot && now < newest->ends - profile_renew_before(s->r->profile);
     if (newest && now > newest->ends)
         return refuse(s->out, FAIL_BAD_REQUEST,
                       "the certificate for this key has expired: the device needs a new key");
