@@ -83,7 +83,7 @@ known() {
 
 desk() { # what is to be done there, on stdin
     { cat net && cat; } >todo
-    timeout 200 unshare "${namespaces[@]}" setpriv --pdeathsig KILL bash ./todo 3>&-
+    timeout 400 unshare "${namespaces[@]}" setpriv --pdeathsig KILL bash ./todo 3>&-
 }
 
 result() { # FILE HOST: its result there

@@ -737,8 +737,7 @@ cert-renew: hint: delete with cert-prune, or allow deletion \"before\": certline
         renew_store
         for i in 1 2; do
             run -1 --separate-stderr renew
-            [[ $stderr == *"cert-renew: "$2"
-cert-renew: hint: --force tls begins afresh without it" ]] || { echo "$stderr" && false; }
+            [[ $stderr == *'cert-renew: '$2$'\n''cert-renew: hint: --force tls begins afresh without it' ]] || { echo "$stderr" && false; }
         done
         run "-$3" renew --force tls # what it found once more, it says once more
         [[ ${lines[-1]} == "tls: "*" is in use, valid to "* ]]
